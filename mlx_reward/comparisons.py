@@ -1,0 +1,109 @@
+"""Pairs as different texts plus comparisons between them, so that a text that stands in many pairs is encoded once.
+
+Ouyang et al. 2022 (InstructGPT), section 3.5, train all comparisons of a prompt as one element for the same reason.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlx_reward.preferences import Pair
+from mlx_reward.rendering import Renderer, TooLong
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """``texts``: token ids of N different texts. ``chosen``, ``rejected``: (P,) indices into them. ``pairs``: (P,) rows."""
+
+    texts: list[list[int]]
+    chosen: NDArray[np.int64]
+    rejected: NDArray[np.int64]
+    pairs: list[Pair]
+    cut: int
+    dropped: list[str]
+
+    def margins(self, rewards: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(P,) r_chosen - r_rejected from the (N,) rewards of the texts."""
+        return rewards[self.chosen] - rewards[self.rejected]
+
+    def counts(self) -> dict[str, int]:
+        """Flat counts for a metrics file."""
+        return {
+            "pairs": len(self.pairs),
+            "texts": len(self.texts),
+            "tokens": sum(map(len, self.texts)),
+            "prompts_cut": self.cut,
+            "pairs_dropped": len(self.dropped),
+        }
+
+
+def compare(pairs: Iterable[Pair], renderer: Renderer) -> Comparisons:
+    """Render every different text once. Pairs with a response that alone is too long are dropped; their ids are listed."""
+    index: dict[str, int] = {}
+    texts: list[list[int]] = []
+    kept: list[tuple[int, int, Pair]] = []
+    cut, dropped = 0, []
+
+    def text(pair: Pair, response: str) -> int:
+        nonlocal cut
+        key = json.dumps([pair.prompt, response])
+        if key not in index:
+            rendered = renderer.render(pair.prompt, response)
+            index[key] = len(texts)
+            texts.append(rendered.tokens)
+            cut += rendered.cut
+        return index[key]
+
+    for pair in pairs:
+        try:
+            kept.append((text(pair, pair.chosen), text(pair, pair.rejected), pair))
+        except TooLong:
+            dropped.append(pair.id)
+    chosen, rejected = (np.array([k[i] for k in kept], dtype=np.int64) for i in (0, 1))
+    return Comparisons(texts, chosen, rejected, [k[2] for k in kept], cut, dropped)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """P comparisons over M texts. ``texts``: (M,) indices into Comparisons.texts; ``chosen``, ``rejected``: (P,) into these."""
+
+    texts: NDArray[np.int64]
+    chosen: NDArray[np.int64]
+    rejected: NDArray[np.int64]
+
+
+def epoch(comparisons: Comparisons, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """All comparisons once, ``batch_size`` of them a batch (the last may be smaller), in an order drawn from ``rng``.
+
+    Up to ``batch_size`` comparisons of one prompt stay together, so that they share texts. The optimizer sees as many
+    comparisons a step as with independent pairs.
+    """
+    prompts: dict[str, list[int]] = {}
+    for i, pair in enumerate(comparisons.pairs):
+        prompts.setdefault(json.dumps(pair.prompt), []).append(i)
+    blocks = [
+        members[start : start + batch_size]
+        for members in map(rng.permutation, prompts.values())
+        for start in range(0, len(members), batch_size)
+    ]
+    order = np.concatenate([blocks[b] for b in rng.permutation(len(blocks))])
+    for start in range(0, len(order), batch_size):
+        yield _batch(comparisons, order[start : start + batch_size])
+
+
+def _batch(comparisons: Comparisons, members: NDArray[np.int64]) -> Batch:
+    both = np.concatenate([comparisons.chosen[members], comparisons.rejected[members]])
+    texts, inverse = np.unique(both, return_inverse=True)
+    return Batch(texts, inverse[: len(members)], inverse[len(members) :])
+
+
+def pad(texts: Sequence[list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Right-padded (B, T) token ids, zeros behind each text, and the (B,) lengths."""
+    lengths = np.array([len(t) for t in texts], dtype=np.int32)
+    tokens = np.zeros((len(texts), int(lengths.max())), dtype=np.int32)
+    for row, text in zip(tokens, texts, strict=True):
+        row[: len(text)] = text
+    return tokens, lengths

@@ -1,0 +1,41 @@
+"""One line for a person's mistake, a traceback only for ours."""
+
+import errno
+import sys
+from collections.abc import Callable
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space and run again; nothing half-written was left",
+    errno.EDQUOT: "your disk quota is used up; free some space and run again",
+    errno.EACCES: "check the permissions of the file and its folder",
+    errno.ENOENT: "check the path",
+}
+
+
+class InputError(Exception):
+    """Something given to the program cannot be used. The message is one line: where, what, remedy."""
+
+
+def run(main: Callable[[], None]) -> int:
+    """Run ``main`` and return its exit status, turning foreseeable failures into one line on stderr."""
+    try:
+        main()
+    except InputError as error:
+        return _fail(str(error))
+    except OSError as error:
+        if error.filename is None and error.errno not in _REMEDIES:
+            raise
+        where = f"{error.filename}: " if error.filename is not None else ""
+        remedy = _REMEDIES.get(error.errno or 0, "mend that and run again")
+        return _fail(f"{where}{error.strerror}; {remedy}")
+    except MemoryError:
+        return _fail("out of memory; lower train.batch_size or train.max_seq_length")
+    except KeyboardInterrupt:
+        print("interrupted; run again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _fail(line: str) -> int:
+    print(f"error: {line}", file=sys.stderr)
+    return 1

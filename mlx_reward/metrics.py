@@ -1,0 +1,58 @@
+"""How good pair probabilities are. Everything is a function of margins (r_chosen - r_rejected) or of logits (margin / T)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, log_expit
+
+Array = NDArray[np.float64]
+
+
+def accuracy(margins: Array) -> float:
+    """Share of pairs whose chosen response has the higher reward; a tie counts one half."""
+    return float(np.mean((margins > 0) + 0.5 * (margins == 0)))
+
+
+def nll(logits: Array) -> float:
+    """Mean of -log sigmoid(logit), in nats."""
+    return float(-np.mean(log_expit(logits)))
+
+
+def brier(logits: Array) -> float:
+    """Mean squared distance of P(chosen wins) from 1 (Brier 1950, one-sided form, in 0 to 1)."""
+    return float(np.mean(expit(-logits) ** 2))
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bin of a reliability diagram: mean confidence, share correct, and the number of pairs in it."""
+
+    confidence: float
+    accuracy: float
+    count: int
+
+
+def reliability(logits: Array, bins: int) -> list[Bin]:
+    """Equal-mass bins over the folded confidence sigmoid(|logit|), least confident first.
+
+    In chosen-first order every label is 1, so the pair is folded: confidence is that of the favoured response, and it is
+    correct where the chosen one is favoured (a tie one half). Bins differ by at most one pair; there are never more bins
+    than pairs.
+    """
+    order = np.argsort(np.abs(logits), kind="stable")
+    confidence = expit(np.abs(logits))[order]
+    correct = ((logits > 0) + 0.5 * (logits == 0))[order]
+    parts = zip(*(np.array_split(a, min(bins, len(logits))) for a in (confidence, correct)), strict=True)
+    return [Bin(float(c.mean()), float(k.mean()), len(c)) for c, k in parts]
+
+
+def ece(diagram: list[Bin]) -> float:
+    """Expected calibration error: mean |accuracy - confidence| over pairs (Naeini et al. 2015; equal-mass bins)."""
+    gaps = sum(b.count * abs(b.accuracy - b.confidence) for b in diagram)
+    return gaps / sum(b.count for b in diagram)
+
+
+def longer_wins(chosen: list[str], rejected: list[str]) -> float:
+    """Accuracy of always preferring the longer response (in characters): the baseline a reward model must beat."""
+    return accuracy(np.array([len(c) - len(r) for c, r in zip(chosen, rejected, strict=True)], dtype=np.float64))

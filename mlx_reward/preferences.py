@@ -1,0 +1,45 @@
+"""A preference: one prompt, a chosen and a rejected response. Every format is converted to this once, at the door."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mlx_reward.files import read_jsonl
+
+Message = dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """``prompt`` is a user's text or a conversation that ends with the user. Optional fields are None where unknown.
+
+    ``group``: prompts that must share a side of the split. ``preference_strength``: how much better chosen is, in the
+    data's own units. ``votes``: [chosen, rejected] counts. ``agreement``: share of annotators for chosen, 0.5 to 1.
+    """
+
+    prompt: str | list[Message]
+    chosen: str
+    rejected: str
+    id: str
+    group: str
+    subset: str | None = None
+    preference_strength: float | None = None
+    votes: list[int] | None = None
+    agreement: float | None = None
+    defect: str | None = None
+
+    def to_row(self) -> dict[str, Any]:
+        """The JSON object of this pair; fields that are None are left out."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Pairs that stage ``data`` or ``split`` wrote."""
+    return list(iterate_pairs(path))
+
+
+def iterate_pairs(path: Path) -> Iterator[Pair]:
+    """The same, one by one, for files larger than memory."""
+    for row in read_jsonl(path):
+        yield Pair(**row)

@@ -1,0 +1,11 @@
+"""One progress bar for every long job: rate and time left, off when the output is not a terminal."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tqdm import tqdm
+
+
+def bar(items: Iterable[Any] | None = None, *, total: int | None, what: str, unit: str) -> "tqdm[Any]":
+    """A tqdm bar over ``items`` (or to be moved by hand), ``total`` in ``unit``s."""
+    return tqdm(items, total=total, desc=what, unit=unit, disable=None, dynamic_ncols=True, leave=False)

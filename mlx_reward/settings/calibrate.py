@@ -1,0 +1,11 @@
+"""Section ``calibrate``: how confidence is fitted."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mlx_reward.settings.reader import Settings
+
+
+class CalibrateSettings(Settings):
+    ece_bins: Annotated[int, Field(ge=1)]

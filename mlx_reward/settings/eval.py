@@ -1,0 +1,11 @@
+"""Section ``eval``: how the evidence is measured."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mlx_reward.settings.reader import Settings
+
+
+class EvalSettings(Settings):
+    ece_bins: Annotated[int, Field(ge=1)]

@@ -1,0 +1,64 @@
+"""A section of params.yaml into a frozen, checked model; whatever does not fit is told in one line."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mlx_reward.errors import InputError
+
+
+class Settings(BaseModel):
+    """Base of every section: no unknown key, no coercion between types, immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def read_section(path: Path, section: str, kind: type[S]) -> S:
+    """``section`` of the YAML file at ``path`` as ``kind``; InputError names key, value and what is allowed."""
+    params = _read_yaml(path)
+    if not isinstance(params, dict) or section not in params:
+        raise InputError(f"{path}: section '{section}' is missing; take it over from the project's params.yaml")
+    try:
+        return kind.model_validate(params[section])
+    except ValidationError as error:
+        raise InputError(f"{path}: {_explain(section, error)}") from None
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: not there; run from the project's root") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def _explain(section: str, error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join([section, *(str(part) for part in first["loc"] if isinstance(part, int) or part.islower())])
+    if first["type"] == "extra_forbidden":
+        return f"{key} is unknown; remove it or mend its spelling"
+    if first["type"] == "missing":
+        return f"{key} is missing; take it over from the project's params.yaml"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key} is {first['input']!r}: {message[0].lower()}{message[1:]}{_hint(first['input'])}"
+
+
+def _hint(value: object) -> str:
+    """PyYAML reads 1e-4 as a string, which surprises everyone once."""
+    if isinstance(value, str) and "." not in value and _is_number(value):
+        return " (YAML reads this as text: write 1.0e-4, not 1e-4)" if "e" in value.lower() else " (without quotes)"
+    return ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,68 @@
+"""params.yaml: what does not fit stops at once with one line naming key, value and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mlx_reward.errors import InputError
+from mlx_reward.settings.gate import GateSettings
+from mlx_reward.settings.reader import read_section
+from mlx_reward.settings.train import TrainSettings
+
+ROOT = Path(__file__).parents[2]
+
+
+def changed(tmp_path: Path, **changes: object) -> Path:
+    """The project's params.yaml with keys of section train replaced (None removes one)."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["train"] |= changes
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(params))
+    return path
+
+
+def test_the_projects_own_params_are_read() -> None:
+    assert read_section(ROOT / "params.yaml", "train", TrainSettings).lora.rank == 8
+
+
+def test_settings_are_frozen() -> None:
+    settings = read_section(ROOT / "params.yaml", "gate", GateSettings)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.max_ece = 1.0  # type: ignore[misc]  # that it fails is the point
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"lora": {"rank": -1, "scale": 2.0, "dropout": 0.0}}, r"train\.lora\.rank is -1: .*greater than or equal to 1"),
+        ({"lora": {"rank": 8, "scale": 2.0, "dropout": 1.2}}, r"train\.lora\.dropout is 1\.2: .*less than 1"),
+        ({"learning_rate": "1e-4"}, r"train\.learning_rate is '1e-4': .*number.*write 1\.0e-4"),
+        ({"batch_size": "8"}, r"train\.batch_size is '8': .*integer.*without quotes"),
+        ({"batch_size": 8.5}, r"train\.batch_size is 8\.5: .*integer"),
+        ({"batch_size": True}, r"train\.batch_size is True: .*integer"),
+        ({"epochs": None}, r"train\.epochs is None: .*integer"),
+        ({"learning_rat": 1.0}, r"train\.learning_rat is unknown; remove it or mend its spelling"),
+        ({"learning_rate": float("inf")}, r"train\.learning_rate is inf: .*finite"),
+        ({"lora": 8}, r"train\.lora is 8"),
+    ],
+)
+def test_one_line_names_key_value_and_what_is_allowed(tmp_path: Path, changes: dict[str, object], line: str) -> None:
+    with pytest.raises(InputError, match=line) as caught:
+        read_section(changed(tmp_path, **changes), "train", TrainSettings)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_key_section_and_file(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("gate: {min_accuracy: 0.7}\n")
+    with pytest.raises(InputError, match=r"gate\.max_ece is missing"):
+        read_section(path, "gate", GateSettings)
+    with pytest.raises(InputError, match="section 'train' is missing"):
+        read_section(path, "train", TrainSettings)
+    path.write_text("gate: [unclosed\n")
+    with pytest.raises(InputError, match="not YAML"):
+        read_section(path, "gate", GateSettings)
+    path.unlink()
+    with pytest.raises(InputError, match="not there"):
+        read_section(path, "gate", GateSettings)

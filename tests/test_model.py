@@ -1,0 +1,102 @@
+"""A reward depends on its text alone, and the first loss is log 2, on the architectures people use."""
+
+import math
+
+import mlx.core as mx
+import numpy as np
+import pytest
+
+from mlx_reward.comparisons import pad
+from mlx_reward.lanes import lanes, rewards, split
+from mlx_reward.losses import bradley_terry
+from mlx_reward.model import RewardModel, with_adapters
+from mlx_reward.scoring import batches, score
+from tests import tiny
+
+TEXTS = [list(np.random.default_rng(n).integers(0, 256, size=n)) for n in (5, 40, 3, 17, 90, 17, 2)]
+
+
+def lively(architecture: str) -> RewardModel:
+    """A reward model whose head and adapters are not zero."""
+    model = with_adapters(tiny.model(architecture), -1, rank=4, scale=2.0, dropout=0.0)
+    model.backbone.freeze()
+    model.backbone.unfreeze(keys=["lora_a", "lora_b"], strict=False)
+    model.head.weight = mx.random.normal(model.head.weight.shape, key=mx.random.key(1))
+    model.apply_to_modules(lambda _, m: "lora_b" in m and m.update({"lora_b": 0.1 * mx.random.normal(m.lora_b.shape)}))
+    model.eval()
+    mx.eval(model.parameters())
+    return model
+
+
+@pytest.mark.parametrize("architecture", sorted(tiny.EXTRA))
+def test_a_reward_is_the_same_alone_and_in_a_padded_batch(architecture: str) -> None:
+    model = lively(architecture)
+    together = score(model, TEXTS)
+    alone = [score(model, [t])[0] for t in TEXTS]
+    assert together == pytest.approx(alone, abs=1e-4)
+    assert np.ptp(together) > 0.1
+
+
+@pytest.mark.parametrize("architecture", sorted(tiny.EXTRA))
+def test_splitting_over_streams_changes_neither_rewards_nor_gradients(architecture: str) -> None:
+    model = lively(architecture)
+
+    def plain(model: RewardModel) -> mx.array:
+        tokens, lengths = pad(TEXTS)
+        return mx.tanh(model(mx.array(tokens), mx.array(lengths))).sum()
+
+    def parted(model: RewardModel) -> mx.array:
+        return mx.tanh(rewards(model, TEXTS, [mx.new_stream(mx.cpu) for _ in range(3)])).sum()
+
+    expected, gradient = _value_and_grad(model, plain)
+    value, found = _value_and_grad(model, parted)
+    assert value == pytest.approx(expected, abs=1e-4)
+    for name, g in gradient.items():
+        assert np.abs(found[name] - g).max() <= 1e-3 * np.abs(g).max() + 1e-6, name
+
+
+def _value_and_grad(model: RewardModel, function) -> tuple[float, dict[str, np.ndarray]]:  # type: ignore[no-untyped-def]  # test helper
+    import mlx.nn as nn
+    from mlx.utils import tree_flatten
+
+    value, gradient = nn.value_and_grad(model, function)(model)
+    return value.item(), {name: np.array(g) for name, g in tree_flatten(gradient)}
+
+
+def test_first_loss_is_log_2() -> None:
+    model = with_adapters(tiny.model("llama"), -1, rank=4, scale=2.0, dropout=0.0)
+    r = rewards(model, TEXTS, lanes())
+    assert bradley_terry(r[:3] - r[3:6], mx.ones(3))[0].item() == pytest.approx(math.log(2))
+
+
+def test_only_adapters_and_head_are_trained() -> None:
+    from mlx.utils import tree_flatten
+
+    backbone = tiny.model("llama")
+    backbone.freeze()
+    model = with_adapters(backbone, 1, rank=4, scale=2.0, dropout=0.0)
+    names = [name for name, _ in tree_flatten(model.trainable_parameters())]
+    assert all(n.endswith(("lora_a", "lora_b")) or n.startswith("head.") for n in names)
+    assert {n.split(".")[3] for n in names if "layers" in n} == {"2"}  # the last of three blocks only
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 50])
+def test_split_loses_nothing_and_leaves_no_part_empty(parts: int) -> None:
+    order = sorted(range(len(TEXTS)), key=lambda i: len(TEXTS[i]))
+    runs = split(order, TEXTS, parts)
+    assert [i for run in runs for i in run] == order
+    assert all(runs)
+    assert len(runs) <= parts
+
+
+def test_batches_hold_the_token_budget_and_every_text() -> None:
+    lengths = [len(t) for t in TEXTS]
+    found = list(batches(lengths, 60))
+    assert sorted(i for b in found for i in b) == list(range(len(TEXTS)))
+    assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= 60 for b in found)
+
+
+def test_padding() -> None:
+    tokens, lengths = pad([[1, 2, 3], [4]])
+    assert tokens.tolist() == [[1, 2, 3], [4, 0, 0]]
+    assert lengths.tolist() == [3, 1]
