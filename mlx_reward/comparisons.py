@@ -3,22 +3,24 @@
 Ouyang et al. 2022 (InstructGPT), section 3.5, train all comparisons of a prompt as one element for the same reason.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlx_reward.preferences import Pair
-from mlx_reward.rendering import Renderer, TooLong
+from mlx_reward.rendering import Rendered, Renderer, TooLong
 
 
 @dataclass(frozen=True)
 class Comparisons:
-    """``texts``: token ids of N different texts. ``chosen``, ``rejected``: (P,) indices into them. ``pairs``: (P,) rows."""
+    """``texts``: token ids of N different texts; ``prompts``: (N,) which prompt each answers; ``chosen``, ``rejected``: (P,)
+    indices into them; ``pairs``: (P,) rows. ``cut`` texts lost part of their prompt; ``dropped`` pairs did not fit at all.
+    """
 
     texts: list[list[int]]
+    prompts: list[str]
     chosen: NDArray[np.int64]
     rejected: NDArray[np.int64]
     pairs: list[Pair]
@@ -42,19 +44,16 @@ class Comparisons:
 
 def compare(pairs: Iterable[Pair], renderer: Renderer) -> Comparisons:
     """Render every different text once. Pairs with a response that alone is too long are dropped; their ids are listed."""
-    index: dict[str, int] = {}
-    texts: list[list[int]] = []
+    index: dict[tuple[str, str], int] = {}
+    rendered: list[Rendered] = []
     kept: list[tuple[int, int, Pair]] = []
-    cut, dropped = 0, []
+    dropped: list[str] = []
 
     def text(pair: Pair, response: str) -> int:
-        nonlocal cut
-        key = json.dumps([pair.prompt, response])
+        key = (pair.prompt_key, response)
         if key not in index:
-            rendered = renderer.render(pair.prompt, response)
-            index[key] = len(texts)
-            texts.append(rendered.tokens)
-            cut += rendered.cut
+            rendered.append(renderer.render(pair.prompt, response))
+            index[key] = len(index)
         return index[key]
 
     for pair in pairs:
@@ -63,7 +62,10 @@ def compare(pairs: Iterable[Pair], renderer: Renderer) -> Comparisons:
         except TooLong:
             dropped.append(pair.id)
     chosen, rejected = (np.array([k[i] for k in kept], dtype=np.int64) for i in (0, 1))
-    return Comparisons(texts, chosen, rejected, [k[2] for k in kept], cut, dropped)
+    prompts = [prompt for prompt, _ in index]
+    return Comparisons(
+        [r.tokens for r in rendered], prompts, chosen, rejected, [k[2] for k in kept], sum(r.cut for r in rendered), dropped
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def epoch(comparisons: Comparisons, batch_size: int, rng: np.random.Generator) -
     """
     prompts: dict[str, list[int]] = {}
     for i, pair in enumerate(comparisons.pairs):
-        prompts.setdefault(json.dumps(pair.prompt), []).append(i)
+        prompts.setdefault(pair.prompt_key, []).append(i)
     blocks = [
         members[start : start + batch_size]
         for members in map(rng.permutation, prompts.values())
@@ -99,11 +101,3 @@ def _batch(comparisons: Comparisons, members: NDArray[np.int64]) -> Batch:
     texts, inverse = np.unique(both, return_inverse=True)
     return Batch(texts, inverse[: len(members)], inverse[len(members) :])
 
-
-def pad(texts: Sequence[list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Right-padded (B, T) token ids, zeros behind each text, and the (B,) lengths."""
-    lengths = np.array([len(t) for t in texts], dtype=np.int32)
-    tokens = np.zeros((len(texts), int(lengths.max())), dtype=np.int32)
-    for row, text in zip(tokens, texts, strict=True):
-        row[: len(text)] = text
-    return tokens, lengths

@@ -1,12 +1,18 @@
-"""Every core busy: MLX runs elementwise work of one stream on one CPU core, so a batch is split over as many streams."""
+"""Rewards of a batch: the prompt once, and every core busy.
+
+MLX runs the elementwise work of one stream on one CPU core, so a batch is dealt to as many streams as there are cores.
+"""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
 
-from mlx_reward.comparisons import pad
+from mlx_reward.bundles import Bundle, bundle, spread
 from mlx_reward.model import RewardModel
+from mlx_reward.prefix_cache import Continuing, Recording
 
 
 def lanes() -> list[mx.Stream]:
@@ -21,31 +27,46 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def rewards(model: RewardModel, texts: Sequence[list[int]], streams: Sequence[mx.Stream]) -> mx.array:
-    """Rewards (N,) of ``texts``, in their order; one part of similar lengths and equal work a stream.
+def rewards(
+    model: RewardModel, texts: Sequence[list[int]], prompts: Sequence[Hashable], streams: Sequence[mx.Stream]
+) -> mx.array:
+    """Rewards (N,) of ``texts``, in their order; those with the same entry in ``prompts`` share what they begin with.
 
     Differentiable: the backward pass of each part runs on its own stream too.
     """
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    parts = [_part(model, [texts[i] for i in part], s) for part, s in zip(split(order, texts, len(streams)), streams)]
-    back = sorted(range(len(order)), key=order.__getitem__)
-    return mx.concatenate(parts)[mx.array(back)]
+    parts = spread(bundle(texts, prompts, model.shares_prefix), texts, len(streams))
+    runs = [(run, stream) for part, stream in zip(parts, streams, strict=False) for run in _same_prefix_length(part)]
+    found = [_run(model, texts, run, stream) for run, stream in runs]
+    order = np.argsort([i for run, _ in runs for b in run for i in b.members])
+    return mx.concatenate(found)[mx.array(order)]
 
 
-def _part(model: RewardModel, texts: Sequence[list[int]], stream: mx.Stream) -> mx.array:
-    tokens, lengths = pad(texts)
+def _same_prefix_length(bundles: list[Bundle]) -> list[list[Bundle]]:
+    """Bundles that run together without padding their prompts, for not every architecture masks prompts one by one."""
+    by_length: dict[int, list[Bundle]] = {}
+    for b in bundles:
+        by_length.setdefault(b.prefix, []).append(b)
+    return list(by_length.values())
+
+
+def _run(model: RewardModel, texts: Sequence[list[int]], bundles: list[Bundle], stream: mx.Stream) -> mx.array:
+    """Rewards of the members of ``bundles``, which have prefixes of one length, in their order."""
+    prefix = bundles[0].prefix
+    tokens, lengths = map(mx.array, pad([texts[i][prefix:] for b in bundles for i in b.members]))
     with mx.stream(stream):
-        return model(mx.array(tokens), mx.array(lengths))
+        if prefix == 0:
+            return model(tokens, lengths)
+        recorded = [Recording() for _ in model.backbone.layers]
+        model.hidden(mx.array([texts[b.members[0]][:prefix] for b in bundles]), recorded)
+        rows = mx.array([row for row, b in enumerate(bundles) for _ in b.members])
+        return model(tokens, lengths, [Continuing(r, rows) for r in recorded])
 
 
-def split(order: list[int], texts: Sequence[list[int]], parts: int) -> list[list[int]]:
-    """``order`` (by length) cut into at most ``parts`` runs of about equal padded size, none empty."""
-    total = sum(len(texts[i]) for i in order)
-    runs: list[list[int]] = [[]]
-    done = 0
-    for i in order:
-        if runs[-1] and len(runs) < parts and done + len(texts[i]) / 2 > total * len(runs) / parts:
-            runs.append([])
-        runs[-1].append(i)
-        done += len(texts[i])
-    return runs
+def pad(texts: Sequence[list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Right-padded (B, T) token ids, zeros behind each text, and the (B,) lengths."""
+    lengths = np.array([len(t) for t in texts], dtype=np.int32)
+    tokens = np.zeros((len(texts), int(lengths.max())), dtype=np.int32)
+    for row, text in zip(tokens, texts, strict=True):
+        row[: len(text)] = text
+    return tokens, lengths
+

@@ -1,10 +1,15 @@
 """The reward model: a frozen backbone with LoRA adapters, and a scalar head on the last token."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import mlx.core as mx
 import mlx.nn as nn
 from mlx_lm.tuner.utils import linear_to_lora_layers
 
+from mlx_reward import fast_math
 from mlx_reward.backbone import transformer
+from mlx_reward.prefix_cache import can_share
 
 
 class RewardModel(nn.Module):
@@ -18,11 +23,21 @@ class RewardModel(nn.Module):
         self.backbone = backbone
         self.head = nn.Linear(hidden_size, 1)
         self.head.update({"weight": mx.zeros((1, hidden_size)), "bias": mx.zeros((1,))})
+        self._shares_prefix = can_share(backbone)
 
-    def __call__(self, tokens: mx.array, lengths: mx.array) -> mx.array:
+    @property
+    def shares_prefix(self) -> bool:
+        """Whether responses to one prompt can share its computation; every architecture with plain attention can."""
+        return self._shares_prefix
+
+    def hidden(self, tokens: mx.array, cache: Sequence[Any] | None = None) -> mx.array:
+        """Hidden states (B, T, D) of ``tokens`` (B, T), after the final norm."""
+        with fast_math.on_cpu(self.backbone):
+            return transformer(self.backbone)(tokens, cache=cache)
+
+    def __call__(self, tokens: mx.array, lengths: mx.array, cache: Sequence[Any] | None = None) -> mx.array:
         """Rewards (B,) of right-padded ``tokens`` (B, T) with ``lengths`` (B,); causality keeps padding out of them."""
-        hidden = transformer(self.backbone)(tokens)  # B T D
-        last = mx.take_along_axis(hidden, (lengths - 1)[:, None, None], axis=1)[:, 0]  # B D
+        last = mx.take_along_axis(self.hidden(tokens, cache), (lengths - 1)[:, None, None], axis=1)[:, 0]  # B D
         return self.head(last.astype(mx.float32))[:, 0]
 
 

@@ -1,6 +1,7 @@
 """A preference: one prompt, a chosen and a rejected response. Every format is converted to this once, at the door."""
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,12 @@ class Pair:
     votes: list[int] | None = None
     agreement: float | None = None
     defect: str | None = None
+
+    @property
+    def prompt_key(self) -> str:
+        """Equal for equal prompts, whichever form they have."""
+        messages = [{"role": "user", "content": self.prompt}] if isinstance(self.prompt, str) else self.prompt
+        return json.dumps([[m["role"], m["content"]] for m in messages])
 
     def to_row(self) -> dict[str, Any]:
         """The JSON object of this pair; fields that are None are left out."""

@@ -111,7 +111,8 @@ def _stepper(model: RewardModel, training: Comparisons, optimizer: optim.Optimiz
     streams = lanes()
 
     def loss_of(model: RewardModel, batch: Batch) -> tuple[mx.array, mx.array]:
-        r = rewards(model, [training.texts[i] for i in batch.texts], streams)
+        texts, prompts = ([column[i] for i in batch.texts] for column in (training.texts, training.prompts))
+        r = rewards(model, texts, prompts, streams)
         margins = r[mx.array(batch.chosen)] - r[mx.array(batch.rejected)]
         loss, _ = bradley_terry(margins, mx.ones_like(margins))
         return loss, margins
@@ -130,7 +131,7 @@ def _stepper(model: RewardModel, training: Comparisons, optimizer: optim.Optimiz
 
 def evaluate(model: RewardModel, valid: Comparisons, step: int) -> Evaluation:
     """NLL and accuracy on ``valid``, at temperature 1."""
-    margins = valid.margins(score(model, valid.texts, "valid"))
+    margins = valid.margins(score(model, valid.texts, valid.prompts, "valid"))
     return Evaluation(step, nll(margins), accuracy(margins))
 
 

@@ -22,7 +22,7 @@ def main() -> None:
     bins = read_section(paths.PARAMS, "calibrate", CalibrateSettings).ece_bins
     model, renderer, _ = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
     valid = compare(read_pairs(paths.VALID), renderer)
-    margins = valid.margins(score(model, valid.texts, "calibrate"))
+    margins = valid.margins(score(model, valid.texts, valid.prompts, "calibrate"))
     temperature = fit_temperature(margins)
     logits = margins / temperature
     figures = {

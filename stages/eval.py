@@ -25,7 +25,7 @@ def main() -> None:
     temperature = read_json(paths.CALIBRATION, "run `dvc repro calibrate`")["temperature"]
     model, renderer, _ = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
     test = compare(read_pairs(paths.TEST), renderer)
-    rewards = score(model, test.texts, "eval")
+    rewards = score(model, test.texts, test.prompts, "eval")
     margins = test.margins(rewards)
     evidence = figures(test, rewards, temperature, bins)
     evidence["bag_of_words_accuracy"] = accuracy(bag_of_words_margins(read_pairs(paths.TRAIN), test.pairs))

@@ -33,7 +33,7 @@ def main() -> None:
     mx.random.seed(settings.seed)
     model = with_adapters(load_backbone(paths.BASE), settings.num_layers, **dict(settings.lora))
     history = train(model, training, valid, settings)
-    mean, deviation = mean_and_deviation(model, training.texts, settings.seed)
+    mean, deviation = mean_and_deviation(model, training.texts, training.prompts, settings.seed)
     config = checkpoint.RewardConfig(
         str(paths.BASE), digest(paths.BASE), renderer.chat_template, settings.max_seq_length, mean, deviation,
         settings.model_dump(),

@@ -6,14 +6,17 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from mlx_reward.comparisons import pad
-from mlx_reward.lanes import lanes, rewards, split
+from mlx_reward.bundles import batches, bundle, common_prefix, spread
+from mlx_reward.lanes import lanes, pad, rewards
 from mlx_reward.losses import bradley_terry
 from mlx_reward.model import RewardModel, with_adapters
-from mlx_reward.scoring import batches, score
+from mlx_reward.scoring import score
 from tests import tiny
 
-TEXTS = [list(np.random.default_rng(n).integers(0, 256, size=n)) for n in (5, 40, 3, 17, 90, 17, 2)]
+RNG = np.random.default_rng(0)
+PREFIXES = {"a": RNG.integers(0, 256, 20).tolist(), "b": RNG.integers(0, 256, 7).tolist(), "c": RNG.integers(0, 256, 33).tolist()}
+PROMPTS = ["a", "a", "b", "c", "a", "b", "b", "b"]  # c stands alone
+TEXTS = [PREFIXES[p] + RNG.integers(0, 256, n).tolist() for p, n in zip(PROMPTS, (5, 40, 3, 17, 90, 17, 2, 1), strict=True)]
 
 
 def lively(architecture: str) -> RewardModel:
@@ -31,25 +34,26 @@ def lively(architecture: str) -> RewardModel:
 @pytest.mark.parametrize("architecture", sorted(tiny.EXTRA))
 def test_a_reward_is_the_same_alone_and_in_a_padded_batch(architecture: str) -> None:
     model = lively(architecture)
-    together = score(model, TEXTS)
-    alone = [score(model, [t])[0] for t in TEXTS]
+    together = score(model, TEXTS, range(len(TEXTS)))
+    alone = [score(model, [t], [0])[0] for t in TEXTS]
     assert together == pytest.approx(alone, abs=1e-4)
     assert np.ptp(together) > 0.1
 
 
 @pytest.mark.parametrize("architecture", sorted(tiny.EXTRA))
-def test_splitting_over_streams_changes_neither_rewards_nor_gradients(architecture: str) -> None:
+def test_sharing_prompts_and_splitting_over_streams_change_neither_rewards_nor_gradients(architecture: str) -> None:
     model = lively(architecture)
+    assert model.shares_prefix
 
     def plain(model: RewardModel) -> mx.array:
         tokens, lengths = pad(TEXTS)
         return mx.tanh(model(mx.array(tokens), mx.array(lengths))).sum()
 
-    def parted(model: RewardModel) -> mx.array:
-        return mx.tanh(rewards(model, TEXTS, [mx.new_stream(mx.cpu) for _ in range(3)])).sum()
+    def shared(model: RewardModel) -> mx.array:
+        return mx.tanh(rewards(model, TEXTS, PROMPTS, [mx.new_stream(mx.cpu) for _ in range(3)])).sum()
 
     expected, gradient = _value_and_grad(model, plain)
-    value, found = _value_and_grad(model, parted)
+    value, found = _value_and_grad(model, shared)
     assert value == pytest.approx(expected, abs=1e-4)
     for name, g in gradient.items():
         assert np.abs(found[name] - g).max() <= 1e-3 * np.abs(g).max() + 1e-6, name
@@ -65,7 +69,7 @@ def _value_and_grad(model: RewardModel, function) -> tuple[float, dict[str, np.n
 
 def test_first_loss_is_log_2() -> None:
     model = with_adapters(tiny.model("llama"), -1, rank=4, scale=2.0, dropout=0.0)
-    r = rewards(model, TEXTS, lanes())
+    r = rewards(model, TEXTS, PROMPTS, lanes())
     assert bradley_terry(r[:3] - r[3:6], mx.ones(3))[0].item() == pytest.approx(math.log(2))
 
 
@@ -81,19 +85,27 @@ def test_only_adapters_and_head_are_trained() -> None:
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 50])
-def test_split_loses_nothing_and_leaves_no_part_empty(parts: int) -> None:
-    order = sorted(range(len(TEXTS)), key=lambda i: len(TEXTS[i]))
-    runs = split(order, TEXTS, parts)
-    assert [i for run in runs for i in run] == order
-    assert all(runs)
-    assert len(runs) <= parts
+def test_spreading_loses_nothing_and_leaves_no_part_empty(parts: int) -> None:
+    dealt = spread(bundle(TEXTS, PROMPTS), TEXTS, parts)
+    assert sorted(i for part in dealt for b in part for i in b.members) == list(range(len(TEXTS)))
+    assert all(dealt)
+    assert len(dealt) == min(parts, len(TEXTS))
 
 
-def test_batches_hold_the_token_budget_and_every_text() -> None:
-    lengths = [len(t) for t in TEXTS]
-    found = list(batches(lengths, 60))
+def test_a_bundle_keeps_one_token_of_every_text_behind_the_prefix() -> None:
+    """A response that is the beginning of another still has a last token of its own to read the reward at."""
+    assert common_prefix([[1, 2, 3], [1, 2, 3, 4]]) == 2
+    assert common_prefix([[1], [1]]) == 0
+    assert [b.prefix for b in bundle(TEXTS, PROMPTS)] == [20, 0, 7]
+
+
+def test_batches_hold_every_text_and_about_the_token_budget() -> None:
+    found = batches(TEXTS, PROMPTS, 120)
     assert sorted(i for b in found for i in b) == list(range(len(TEXTS)))
-    assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= 60 for b in found)
+    assert len(found) > 1
+    for batch in found:
+        tokens = sum(b.tokens for b in bundle([TEXTS[i] for i in batch], [PROMPTS[i] for i in batch]))
+        assert tokens <= 120 + 20 or len(batch) == 1
 
 
 def test_padding() -> None:

@@ -59,7 +59,7 @@ def test_it_learns_what_it_was_shown_and_generalises() -> None:
     trained, test = model(), compared(60, seed=2)
     history = train(trained, compared(120), compared(30, seed=1), settings())
     assert history.losses[0] == pytest.approx(np.log(2))
-    assert accuracy(test.margins(score(trained, test.texts))) > 0.8
+    assert accuracy(test.margins(score(trained, test.texts, test.prompts))) > 0.8
 
 
 def test_one_seed_gives_the_same_weights_bit_for_bit() -> None:
@@ -76,7 +76,7 @@ def test_the_best_state_by_valid_nll_is_kept() -> None:
     trained, valid = model(), compared(30, seed=1)
     history = train(trained, compared(60), valid, settings(learning_rate=0.3, warmup=0.0, epochs=3))
     assert history.best.nll == min(e.nll for e in history.evaluations)
-    kept = valid.margins(score(trained, valid.texts))
+    kept = valid.margins(score(trained, valid.texts, valid.prompts))
     assert accuracy(kept) == pytest.approx(history.best.accuracy)
 
 
@@ -125,8 +125,9 @@ def test_dropout_is_off_in_evaluation() -> None:
     noisy.head.weight = mx.ones(noisy.head.weight.shape)
     noisy.apply_to_modules(lambda _, m: "lora_b" in m and m.update({"lora_b": mx.ones(m.lora_b.shape)}))
     noisy.train()
-    texts = compared(9).texts
-    assert np.array_equal(score(noisy, texts), score(noisy, texts))
+    data = compared(9)
+    first, second = (score(noisy, data.texts, data.prompts) for _ in range(2))
+    assert np.array_equal(first, second)
     assert noisy.training
 
 

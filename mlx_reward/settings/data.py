@@ -1,7 +1,12 @@
 """Section ``data``: which preferences come in."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from mlx_reward.settings.reader import Settings
 
 
 class DataSettings(Settings):
     source: str
+    max_bad_fraction: Annotated[float, Field(ge=0, le=1)]

@@ -1,0 +1,5 @@
+"""Reward models on MLX: Bradley-Terry, calibrated, reproducible."""
+
+from mlx_reward import cpu
+
+BLAS = cpu.prepare()

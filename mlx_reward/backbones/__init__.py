@@ -1,0 +1,1 @@
+"""Where a backbone comes from, and how it becomes a folder that ``mlx_lm.load`` opens."""

@@ -1,0 +1,66 @@
+"""Texts of one prompt as a bundle: the tokens they begin with in common, once, and what follows in each."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """``members`` index a list of texts that all begin with the same ``prefix`` tokens and go on for at least one more."""
+
+    members: list[int]
+    prefix: int
+    longest: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens to run, the prefix once and every continuation padded to the longest."""
+        return self.prefix + len(self.members) * (self.longest - self.prefix)
+
+
+def bundle(texts: Sequence[list[int]], prompts: Sequence[Hashable], share: bool = True) -> list[Bundle]:
+    """Bundles of the ``texts`` that have the same entry in ``prompts``, longest first. Without ``share`` every text stands alone."""
+    together: dict[Hashable, list[int]] = {}
+    for i, prompt in enumerate(prompts):
+        together.setdefault(prompt if share else i, []).append(i)
+    return sorted((_bundle(texts, members) for members in together.values()), key=lambda b: -b.longest)
+
+
+def _bundle(texts: Sequence[list[int]], members: list[int]) -> Bundle:
+    longest = max(len(texts[i]) for i in members)
+    return Bundle(members, common_prefix([texts[i] for i in members]) if len(members) > 1 else 0, longest)
+
+
+def common_prefix(texts: Sequence[list[int]]) -> int:
+    """How many tokens all ``texts`` begin with in common, leaving at least one token of each behind it."""
+    columns = zip(*(text[:-1] for text in texts), strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+
+
+def spread(bundles: Sequence[Bundle], texts: Sequence[list[int]], parts: int) -> list[list[Bundle]]:
+    """``bundles`` dealt to at most ``parts`` parts of about equal work; a bundle is cut only where there are too few."""
+    whole = list(bundles)
+    while len(whole) < parts and len(widest := max(whole, key=lambda b: len(b.members)).members) > 1:
+        whole = [b for b in whole if b.members is not widest] + [
+            _bundle(texts, half) for half in (widest[::2], widest[1::2])
+        ]
+    dealt: list[list[Bundle]] = [[] for _ in range(min(parts, len(whole)))]
+    for b in sorted(whole, key=lambda b: -b.tokens):
+        min(dealt, key=lambda part: sum(x.tokens for x in part)).append(b)
+    return dealt
+
+
+def batches(texts: Sequence[list[int]], prompts: Sequence[Hashable], tokens: int, share: bool = True) -> list[list[int]]:
+    """Indices of texts in batches of about ``tokens`` tokens to run, longest first, texts of one prompt side by side."""
+    found: list[list[int]] = []
+    room = 0
+    for b in bundle(texts, prompts, share):
+        for i in sorted(b.members, key=lambda i: -len(texts[i])):
+            need = b.longest - b.prefix + (b.prefix if i == b.members[0] else 0)
+            if need > room:
+                found.append([])
+                room = tokens
+            found[-1].append(i)
+            room -= need
+    return found

@@ -1,0 +1,1 @@
+"""Preference data as people have it, converted to ``Pair`` rows at the door."""

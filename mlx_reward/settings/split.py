@@ -1,0 +1,16 @@
+"""Section ``split``: how train, valid and test part."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mlx_reward.settings.reader import Settings
+
+Size = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
+
+
+class SplitSettings(Settings):
+    group_by: str | None
+    valid_size: Size
+    test_size: Size
+    seed: Annotated[int, Field(ge=0)]
