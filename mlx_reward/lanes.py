@@ -69,4 +69,3 @@ def pad(texts: Sequence[list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32
     for row, text in zip(tokens, texts, strict=True):
         row[: len(text)] = text
     return tokens, lengths
-

@@ -33,12 +33,14 @@ class RewardModel(nn.Module):
     def hidden(self, tokens: mx.array, cache: Sequence[Any] | None = None) -> mx.array:
         """Hidden states (B, T, D) of ``tokens`` (B, T), after the final norm."""
         with fast_math.on_cpu(self.backbone):
-            return transformer(self.backbone)(tokens, cache=cache)
+            states: mx.array = transformer(self.backbone)(tokens, cache=cache)
+            return states
 
     def __call__(self, tokens: mx.array, lengths: mx.array, cache: Sequence[Any] | None = None) -> mx.array:
         """Rewards (B,) of right-padded ``tokens`` (B, T) with ``lengths`` (B,); causality keeps padding out of them."""
         last = mx.take_along_axis(self.hidden(tokens, cache), (lengths - 1)[:, None, None], axis=1)[:, 0]  # B D
-        return self.head(last.astype(mx.float32))[:, 0]
+        values: mx.array = self.head(last.astype(mx.float32))
+        return values[:, 0]
 
 
 def with_adapters(backbone: nn.Module, num_layers: int, rank: int, scale: float, dropout: float) -> RewardModel:

@@ -34,7 +34,10 @@ def draw_reliability(path: Path, before: list[Bin], after: list[Bin], caption: s
         figure = Figure(figsize=(5.2, 5.2), layout="constrained")
         axes = figure.add_subplot()
         axes.plot([0.5, 1], [0.5, 1], color="#888888", linewidth=1, linestyle="--", label="perfectly calibrated")
-        for diagram, color, label in ((before, "#d08c3c", "before temperature"), (after, "#2463a6", "after temperature")):
+        for diagram, color, label in (
+            (before, "#d08c3c", "before temperature"),
+            (after, "#2463a6", "after temperature"),
+        ):
             axes.plot([b.confidence for b in diagram], [b.accuracy for b in diagram], "o-", color=color, label=label)
         axes.set(xlabel="confidence", ylabel="share correct", title=caption, xlim=(0.48, 1.02), ylim=(-0.02, 1.02))
         axes.legend(loc="lower right", frameon=False)

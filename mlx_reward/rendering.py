@@ -94,9 +94,7 @@ class Renderer:
 
     def _apply(self, messages: list[Message]) -> str:
         try:
-            return str(
-                self._tokenizer.apply_chat_template(messages, chat_template=self.chat_template, tokenize=False)
-            )
+            return str(self._tokenizer.apply_chat_template(messages, chat_template=self.chat_template, tokenize=False))
         except TemplateError as error:
             raise InputError(f"the backbone's chat template refuses this conversation: {error}") from None
 

@@ -40,4 +40,3 @@ def mean_and_deviation(
     drawn = np.random.default_rng(seed).permutation(len(texts))[:SAMPLE]
     sample = score(model, [texts[i] for i in drawn], [prompts[i] for i in drawn], "training rewards")
     return float(sample.mean()), float(sample.std())
-

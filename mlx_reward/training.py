@@ -77,9 +77,7 @@ def train(model: RewardModel, training: Comparisons, valid: Comparisons, setting
     """Fit ``model`` in place and leave it in its best state by NLL on ``valid``. Repeatable for one seed and machine."""
     per_epoch = math.ceil(len(training.pairs) / settings.batch_size)
     steps = per_epoch * settings.epochs
-    optimizer = optim.AdamW(
-        learning_rate(settings.learning_rate, steps, settings.warmup), weight_decay=settings.weight_decay
-    )
+    optimizer = optim.AdamW(learning_rate(settings.learning_rate, steps, settings.warmup), weight_decay=settings.weight_decay)
     stops = {round(per_epoch * k / settings.evals_per_epoch) for k in range(1, settings.evals_per_epoch + 1)}
     history = History([], [], [])
     best = trainable(model)
@@ -111,8 +109,8 @@ def _stepper(model: RewardModel, training: Comparisons, optimizer: optim.Optimiz
     streams = lanes()
 
     def loss_of(model: RewardModel, batch: Batch) -> tuple[mx.array, mx.array]:
-        texts, prompts = ([column[i] for i in batch.texts] for column in (training.texts, training.prompts))
-        r = rewards(model, texts, prompts, streams)
+        members = batch.texts.tolist()
+        r = rewards(model, [training.texts[i] for i in members], [training.prompts[i] for i in members], streams)
         margins = r[mx.array(batch.chosen)] - r[mx.array(batch.rejected)]
         loss, _ = bradley_terry(margins, mx.ones_like(margins))
         return loss, margins
@@ -137,7 +135,8 @@ def evaluate(model: RewardModel, valid: Comparisons, step: int) -> Evaluation:
 
 def trainable(model: RewardModel) -> dict[str, Any]:
     """A copy of the trainable parameters, as a tree for ``model.update``."""
-    copies = [(name, mx.array(value)) for name, value in tree_flatten(model.trainable_parameters())]
+    parameters: Any = tree_flatten(model.trainable_parameters())
+    copies = [(name, mx.array(value)) for name, value in parameters]
     mx.eval(copies)
     return dict(tree_unflatten(copies))
 

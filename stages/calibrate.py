@@ -1,6 +1,6 @@
 """Fit one temperature on the valid split; the ranking and the accuracy stay as they are.
 
-    python -m stages.calibrate
+python -m stages.calibrate
 """
 
 import sys

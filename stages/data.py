@@ -1,6 +1,6 @@
 """Read raw preferences, check every row, write pairs.
 
-    python -m stages.data
+python -m stages.data
 """
 
 import sys

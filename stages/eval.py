@@ -1,6 +1,6 @@
 """Measure the calibrated model on the test split, which nothing before has seen.
 
-    python -m stages.eval
+python -m stages.eval
 """
 
 import sys

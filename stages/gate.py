@@ -1,6 +1,6 @@
 """Stop with a non-zero exit where the model misses a bar of params.yaml, and say which and by how much.
 
-    python -m stages.gate
+python -m stages.gate
 """
 
 import sys

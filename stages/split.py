@@ -1,6 +1,6 @@
 """Split pairs into train, valid and test; pairs of one group share a side.
 
-    python -m stages.split
+python -m stages.split
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Fit the reward model on the train split, watched on the valid split.
 
-    python -m stages.train
+python -m stages.train
 """
 
 import sys
@@ -35,7 +35,12 @@ def main() -> None:
     history = train(model, training, valid, settings)
     mean, deviation = mean_and_deviation(model, training.texts, training.prompts, settings.seed)
     config = checkpoint.RewardConfig(
-        str(paths.BASE), digest(paths.BASE), renderer.chat_template, settings.max_seq_length, mean, deviation,
+        str(paths.BASE),
+        digest(paths.BASE),
+        renderer.chat_template,
+        settings.max_seq_length,
+        mean,
+        deviation,
         settings.model_dump(),
     )
     checkpoint.save(paths.REWARD_MODEL, model, adapter_config(settings.num_layers, **dict(settings.lora)), config)

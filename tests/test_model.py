@@ -14,7 +14,11 @@ from mlx_reward.scoring import score
 from tests import tiny
 
 RNG = np.random.default_rng(0)
-PREFIXES = {"a": RNG.integers(0, 256, 20).tolist(), "b": RNG.integers(0, 256, 7).tolist(), "c": RNG.integers(0, 256, 33).tolist()}
+PREFIXES = {
+    "a": RNG.integers(0, 256, 20).tolist(),
+    "b": RNG.integers(0, 256, 7).tolist(),
+    "c": RNG.integers(0, 256, 33).tolist(),
+}
 PROMPTS = ["a", "a", "b", "c", "a", "b", "b", "b"]  # c stands alone
 TEXTS = [PREFIXES[p] + RNG.integers(0, 256, n).tolist() for p, n in zip(PROMPTS, (5, 40, 3, 17, 90, 17, 2, 1), strict=True)]
 

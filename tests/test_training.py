@@ -83,9 +83,7 @@ def test_the_best_state_by_valid_nll_is_kept() -> None:
 def test_every_comparison_is_seen_once_an_epoch_and_the_last_partial_batch_is_kept() -> None:
     data = compared(33)
     batches = list(epoch(data, 8, np.random.default_rng(0)))
-    seen = sorted(
-        (int(b.texts[c]), int(b.texts[r])) for b in batches for c, r in zip(b.chosen, b.rejected, strict=True)
-    )
+    seen = sorted((int(b.texts[c]), int(b.texts[r])) for b in batches for c, r in zip(b.chosen, b.rejected, strict=True))
     assert seen == sorted(zip(data.chosen.tolist(), data.rejected.tolist(), strict=True))
     assert [len(b.chosen) for b in batches] == [8, 8, 8, 8, 1]
 

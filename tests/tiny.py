@@ -81,9 +81,7 @@ def write_backbone(folder: Path, architecture: str = "llama", bits: int | None =
     if bits:
         nn.quantize(built, group_size=32, bits=bits)
         settings["quantization"] = {"group_size": 32, "bits": bits}
-    mx.save_safetensors(
-        str(folder / "model.safetensors"), dict(tree_flatten(built.parameters())), metadata={"format": "mlx"}
-    )
+    mx.save_safetensors(str(folder / "model.safetensors"), dict(tree_flatten(built.parameters())), metadata={"format": "mlx"})
     (folder / "config.json").write_text(json.dumps(settings))
     tokenizer().save_pretrained(folder)
     return folder

@@ -1,6 +1,6 @@
 """Shows that the starter set keeps its promises; every figure is computed from the files beside this script.
 
-    python data/starter/check.py [FILE ...]
+python data/starter/check.py [FILE ...]
 """
 
 import json
@@ -11,8 +11,21 @@ from itertools import combinations
 from pathlib import Path
 
 DEFECTS = frozenset(
-    "wrong off_topic vague padded sycophantic rude unsafe over_refusal ignores_constraint incoherent "
-    "incomplete overconfident repetitive".split()
+    [
+        "wrong",
+        "off_topic",
+        "vague",
+        "padded",
+        "sycophantic",
+        "rude",
+        "unsafe",
+        "over_refusal",
+        "ignores_constraint",
+        "incoherent",
+        "incomplete",
+        "overconfident",
+        "repetitive",
+    ]
 )
 
 
@@ -53,11 +66,7 @@ def shared_ngrams(groups: list[dict], size: int = 8) -> list[str]:
 
 def longer_wins(groups: list[dict]) -> float:
     """Share of pairs whose better response is the longer one in characters; a tie counts one half."""
-    outcomes = [
-        0.5 if len(a) == len(b) else float(len(a) > len(b))
-        for g in groups
-        for a, b in combinations(g["responses"], 2)
-    ]
+    outcomes = [0.5 if len(a) == len(b) else float(len(a) > len(b)) for g in groups for a, b in combinations(g["responses"], 2)]
     return sum(outcomes) / len(outcomes)
 
 

@@ -35,7 +35,10 @@ def test_settings_are_frozen() -> None:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"lora": {"rank": -1, "scale": 2.0, "dropout": 0.0}}, r"train\.lora\.rank is -1: .*greater than or equal to 1"),
+        (
+            {"lora": {"rank": -1, "scale": 2.0, "dropout": 0.0}},
+            r"train\.lora\.rank is -1: .*greater than or equal to 1",
+        ),
         ({"lora": {"rank": 8, "scale": 2.0, "dropout": 1.2}}, r"train\.lora\.dropout is 1\.2: .*less than 1"),
         ({"learning_rate": "1e-4"}, r"train\.learning_rate is '1e-4': .*number.*write 1\.0e-4"),
         ({"batch_size": "8"}, r"train\.batch_size is '8': .*integer.*without quotes"),

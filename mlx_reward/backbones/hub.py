@@ -1,0 +1,22 @@
+"""A model from the Hugging Face hub, at a fixed revision."""
+
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError
+
+from mlx_reward.errors import InputError
+
+PATTERNS = ["*.json", "model*.safetensors", "*.model", "*.tiktoken", "*.txt", "*.jinja"]  # data only, no code
+
+
+def download(repo: str, revision: str | None) -> Path:
+    """The hub's local copy of ``repo``; what was fetched before a break is not fetched again on the next run."""
+    try:
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=PATTERNS))
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"base.source {repo!r} at revision {revision or 'main'} could not be downloaded ({reason}); "
+            "check the name, your access to it and the network, and run again to go on"
+        ) from None
