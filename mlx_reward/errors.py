@@ -3,6 +3,7 @@
 import errno
 import sys
 from collections.abc import Callable
+from types import TracebackType
 
 _REMEDIES = {
     errno.ENOSPC: "free some space and run again; nothing half-written was left",
@@ -30,10 +31,20 @@ def run(main: Callable[[], None]) -> int:
         return _fail(f"{where}{error.strerror}; {remedy}")
     except MemoryError:
         return _fail("out of memory; lower train.batch_size or train.max_seq_length")
-    except KeyboardInterrupt:
-        print("interrupted; run again to go on", file=sys.stderr)
-        return 130
     return 0
+
+
+def quiet_interrupts() -> None:
+    """Answer Ctrl-C with one line, at any moment, imports included; temporary files are removed on the way out."""
+    default = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print("interrupted; run again to go on", file=sys.stderr)
+        else:
+            default(kind, error, traceback)
+
+    sys.excepthook = hook
 
 
 def _fail(line: str) -> int:

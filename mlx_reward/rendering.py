@@ -128,4 +128,6 @@ def _special_tokens(tokenizer: Any) -> list[Any]:
 
 def load_renderer(backbone: Path, max_seq_length: int, chat_template: str | None = None) -> Renderer:
     """The renderer of the backbone folder; ``chat_template`` overrides its template (a checkpoint records its own)."""
-    return Renderer(AutoTokenizer.from_pretrained(backbone), max_seq_length, chat_template)
+    if not (backbone / "tokenizer_config.json").exists():  # else transformers would look for it on the hub
+        raise InputError(f"{backbone}: no backbone there; run `dvc repro base`, which makes it")
+    return Renderer(AutoTokenizer.from_pretrained(backbone, local_files_only=True), max_seq_length, chat_template)

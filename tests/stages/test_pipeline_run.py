@@ -1,0 +1,150 @@
+"""The stages one after the other on a tiny backbone, in an empty folder, as dvc runs them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from mlx_lm import load
+
+from tests import tiny
+from tests.imports import ROOT
+
+STAGES = ["base", "data", "split", "train", "calibrate", "eval", "gate"]
+QUICK = {
+    "base": {"source": "backbone", "quantize": None},
+    "train": {"num_layers": 2, "epochs": 1, "learning_rate": 0.01, "max_seq_length": 200, "batch_size": 8},
+    "split": {"valid_size": 0.2, "test_size": 0.2},
+    "gate": {"min_accuracy": 0.0, "max_ece": 1.0},
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a tiny backbone, params.yaml, and 40 groups whose better responses hold more vowels."""
+    tiny.write_backbone(tmp_path / "backbone", bits=4)
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    rows = [
+        {"prompt": f"q{n}", "responses": ["aeiou" * (1 + n % 3), "bdafe", "xzvbn" * (1 + n % 2)], "scores": s}
+        for n, s in enumerate([[2, 1, 0], [2, 1, 0], [2, 1, 0], [0, 1, 2]] * 10)  # some wrong, as in life
+    ]
+    (tmp_path / "data" / "raw" / "mine.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    configure(tmp_path, data={"source": "data/raw/mine.jsonl"}, **QUICK)
+    return tmp_path
+
+
+def configure(project: Path, **sections: dict[str, object]) -> None:
+    path = project / "params.yaml"
+    params = yaml.safe_load((path if path.exists() else ROOT / "params.yaml").read_text())
+    for section, values in sections.items():
+        params[section] |= values
+    path.write_text(yaml.safe_dump(params))
+
+
+def stage(project: Path, name: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", f"stages.{name}"]
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_the_stages_run_and_leave_what_dvc_expects(project: Path) -> None:
+    for name in STAGES:
+        answer = stage(project, name)
+        assert answer.returncode == 0, (name, answer.stderr)
+    declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for entry in (o for s in declared.values() for kind in ("outs", "metrics", "plots") for o in s.get(kind, [])):
+        path = next(iter(entry)) if isinstance(entry, dict) else entry
+        assert (project / path).exists(), path
+    evidence = json.loads((project / "metrics" / "eval.json").read_text())
+    assert all(isinstance(v, (int, float)) for v in evidence.values())
+    assert 0 <= evidence["ece"] <= 1
+    assert evidence["pairs"] > 10
+    load(str(project / "checkpoints/sft_merged_model"), adapter_path=str(project / "checkpoints/rm_model_bt"))
+    assert "OpenBLAS" in stage_blas(project) or sys.platform != "linux"
+
+
+def stage_blas(project: Path) -> str:
+    """Which BLAS a stage gets: importing mlx before mlx_reward in a stage once made training 20 times slower, silently."""
+    code = "import stages.train, mlx_reward; print(mlx_reward.BLAS)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stdout
+
+
+def test_two_runs_give_the_same_metrics_to_the_last_digit(project: Path) -> None:
+    seen = []
+    for _ in range(2):
+        for name in STAGES[:-1]:
+            assert stage(project, name).returncode == 0
+        seen.append({p.name: p.read_bytes() for p in sorted((project / "metrics").rglob("*")) if p.is_file()})
+        shutil.rmtree(project / "metrics")
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "values", "line"),
+    [
+        ("base", "base", {"source": "nowhere"}, "base.source is 'nowhere'"),
+        ("data", "data", {"source": "data/raw/typo.jsonl"}, "typo.jsonl: not there"),
+        ("split", "split", {"valid_size": 1.2}, "split.valid_size"),
+        ("train", "train", {"epochs": -1}, "train.epochs is -1"),
+        ("train", "train", {}, "no backbone there; run `dvc repro base`"),
+        ("calibrate", "calibrate", {}, "run `dvc repro train`"),
+        ("eval", "eval", {}, "run `dvc repro calibrate`"),
+        ("gate", "gate", {}, "run `dvc repro eval`"),
+    ],
+)
+def test_what_is_wrong_or_missing_is_one_line(
+    project: Path, name: str, section: str, values: dict[str, object], line: str
+) -> None:
+    configure(project, **{section: values})
+    answer = stage(project, name)
+    assert answer.returncode == 1
+    assert line in answer.stderr
+    assert len([text for text in answer.stderr.splitlines() if "[transformers]" not in text]) == 1
+
+
+def test_a_closed_gate_says_which_bar_by_how_much(project: Path) -> None:
+    (project / "metrics").mkdir()
+    (project / "metrics" / "eval.json").write_text(json.dumps({"accuracy": 0.65, "ece": 0.05}))
+    configure(project, gate={"min_accuracy": 0.7, "max_ece": 0.1})
+    answer = stage(project, "gate")
+    assert answer.returncode == 1
+    assert answer.stderr == "error: the gate is closed: accuracy 0.6500 is 0.0500 below the bar of 0.7\n"
+
+
+def test_an_interrupt_leaves_nothing_half_written_and_the_next_run_works(project: Path) -> None:
+    for name in STAGES[:3]:
+        assert stage(project, name).returncode == 0
+    before = sorted(p for p in project.rglob("*"))
+    command = [sys.executable, "-m", "stages.train"]
+    for delay in (0.3, 1.5, 3.0):
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+        if process.returncode != 0 and delay > 1:
+            assert "Traceback" not in stderr
+            assert sorted(p for p in project.rglob("*")) == before
+        shutil.rmtree(project / "checkpoints" / "rm_model_bt", ignore_errors=True)
+        shutil.rmtree(project / "metrics", ignore_errors=True)
+    assert stage(project, "train").returncode == 0
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(project: Path) -> None:
+    """A file size limit stands in for the full disk: MLX itself writes a short file and says nothing."""
+    limit = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); import stages.base as s;"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    code = limit + "from mlx_reward.errors import run; sys.exit(run(s.main))"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=project, env=environment, capture_output=True, text=True)
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
+    assert not (project / "checkpoints" / "sft_merged_model").exists()
+    assert list((project / "checkpoints").iterdir()) == []
