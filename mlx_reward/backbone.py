@@ -39,9 +39,12 @@ def widen(model: nn.Module) -> None:
 
 
 def _dequantized(layer: nn.QuantizedLinear) -> nn.Linear:
-    parts = (layer.weight, layer.scales, layer.biases, layer.group_size, layer.bits, layer.mode)
+    scales, biases = layer.scales, layer.get("biases")
+    if biases is not None:  # of the affine kind; computed in float32, for float16 would round each weight
+        scales, biases = scales.astype(mx.float32), biases.astype(mx.float32)
     linear = nn.Linear(1, 1, bias="bias" in layer)
-    linear.weight = mx.dequantize(*parts).astype(mx.float32)
+    weight = mx.dequantize(layer.weight, scales, biases, layer.group_size, layer.bits, layer.mode)
+    linear.weight = weight.astype(mx.float32)
     if "bias" in layer:
         linear.bias = layer.bias
     return linear

@@ -39,14 +39,31 @@ def common_prefix(texts: Sequence[list[int]]) -> int:
 
 
 def spread(bundles: Sequence[Bundle], texts: Sequence[list[int]], parts: int) -> list[list[Bundle]]:
-    """``bundles`` dealt to at most ``parts`` parts of about equal work; a bundle is cut only where there are too few."""
-    whole = list(bundles)
-    while len(whole) < parts and len(widest := max(whole, key=lambda b: len(b.members)).members) > 1:
-        whole = [b for b in whole if b.members is not widest] + [_bundle(texts, half) for half in (widest[::2], widest[1::2])]
-    dealt: list[list[Bundle]] = [[] for _ in range(min(parts, len(whole)))]
-    for b in sorted(whole, key=lambda b: -b.tokens):
-        min(dealt, key=lambda part: sum(x.tokens for x in part)).append(b)
+    """``bundles`` dealt to at most ``parts`` parts of about equal work; a bundle is cut in two where that evens them out."""
+    dealt = _deal(bundles, parts)
+    widest = max(bundles, key=lambda b: len(b.members))
+    if len(widest.members) == 1:
+        return dealt
+    halves = [_bundle(texts, half) for half in (widest.members[::2], widest.members[1::2])]
+    other = [b for b in bundles if b is not widest] + halves
+    better = len(dealt) < parts or _longest(_deal(other, parts)) < 0.9 * _longest(dealt)
+    return spread(other, texts, parts) if better else dealt
+
+
+def _deal(bundles: Sequence[Bundle], parts: int) -> list[list[Bundle]]:
+    """Each bundle, the largest first, to the part that has least to do so far."""
+    dealt: list[list[Bundle]] = [[] for _ in range(min(parts, len(bundles)))]
+    for b in sorted(bundles, key=lambda b: -b.tokens):
+        min(dealt, key=_tokens).append(b)
     return dealt
+
+
+def _tokens(part: list[Bundle]) -> int:
+    return sum(b.tokens for b in part)
+
+
+def _longest(dealt: list[list[Bundle]]) -> int:
+    return max(map(_tokens, dealt))
 
 
 def batches(texts: Sequence[list[int]], prompts: Sequence[Hashable], tokens: int, share: bool = True) -> list[list[int]]:

@@ -19,6 +19,8 @@ from stages import paths
 def main() -> None:
     settings = read_section(paths.PARAMS, "data", DataSettings)
     group_by = read_section(paths.PARAMS, "split", SplitSettings).group_by
+    if not (settings.source == "starter" or settings.source.startswith("data/")):
+        print(f"note: {settings.source} is outside data/, so DVC does not see it change; `dvc repro -f data` reads it again")
     found = list(pairs(settings.source, group_by))
     bad = [row for row in found if isinstance(row, Rejected)]
     if not found:

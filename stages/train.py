@@ -47,6 +47,8 @@ def main() -> None:
     write_json(paths.METRICS / "train.json", history.figures() | training.counts() | {"valid_pairs": len(valid.pairs)})
     write_json(paths.PLOTS / "train.json", history.curve())
     write_json(paths.PLOTS / "valid.json", [asdict(e) for e in history.evaluations])
+    if training.dropped:
+        print(f"{len(training.dropped)} pairs dropped, a response is over max_seq_length: {', '.join(training.dropped)}")
     print(f"best at step {history.best.step}: valid NLL {history.best.nll:.4f}, accuracy {history.best.accuracy:.4f}")
 
 
