@@ -19,7 +19,7 @@ def bag_of_words_margins(training: Sequence[Pair], test: Sequence[Pair]) -> Arra
     The linear counterpart of a Bradley-Terry model: P(chosen wins) = sigmoid(w . (f(chosen) - f(rejected))), without bias.
     """
     training = training[:LIMIT]
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
     words.fit([text for p in training for text in (p.chosen, p.rejected)])
 
     def differences(pairs: Sequence[Pair]):  # type: ignore[no-untyped-def]  # scipy's sparse matrices have no stubs

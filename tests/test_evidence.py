@@ -1,0 +1,58 @@
+"""Figures of metrics/eval.json, plots, and the bag-of-words baseline."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from mlx_reward.baselines import bag_of_words_margins
+from mlx_reward.comparisons import compare
+from mlx_reward.evidence import figures
+from mlx_reward.metrics import accuracy, reliability
+from mlx_reward.plots import draw_reliability, histogram_rows, reliability_rows
+from mlx_reward.preferences import Pair
+from mlx_reward.rendering import Renderer
+from tests import tiny
+
+
+def pair(n: int, chosen: str, rejected: str) -> Pair:
+    return Pair(prompt=f"q{n}", chosen=chosen, rejected=rejected, id=str(n), group=str(n))
+
+
+def test_figures_by_hand() -> None:
+    """Two pairs at temperature 2: margins 2 (right) and -1 (wrong), so logits 1 and -0.5."""
+    data = compare([pair(0, "aaa", "b"), pair(1, "c", "ddd")], Renderer(tiny.tokenizer(), 200))
+    rewards = np.array([1.0, -1.0, 0.0, 1.0])
+    found = figures(data, rewards, temperature=2.0, bins=2)
+    assert found["accuracy"] == 0.5
+    assert found["nll"] == pytest.approx((np.log1p(np.exp(-1)) + np.log1p(np.exp(0.5))) / 2)
+    assert found["nll_before"] == pytest.approx((np.log1p(np.exp(-2)) + np.log1p(np.exp(1))) / 2)
+    assert (found["reward_chosen_mean"], found["reward_rejected_mean"]) == (0.5, 0.0)
+    assert (found["pairs"], found["texts"], found["ties"], found["longer_wins_accuracy"]) == (2, 4, 0, 0.5)
+    assert all(isinstance(v, (int, float)) for v in json.loads(json.dumps(found)).values())
+
+
+def test_bag_of_words_learns_words_and_nothing_from_noise() -> None:
+    rng = np.random.default_rng(0)
+    telling = [pair(n, f"thanks {n}", f"whatever {n}") for n in range(60)]
+    assert accuracy(bag_of_words_margins(telling[:40], telling[40:])) == 1.0
+    noise = [pair(n, *(" ".join(rng.choice(list("abcdefgh"), 5)) for _ in range(2))) for n in range(600)]
+    assert 0.35 < accuracy(bag_of_words_margins(noise[:300], noise[300:])) < 0.65
+
+
+def test_plot_rows_hold_every_pair() -> None:
+    margins = np.random.default_rng(0).normal(size=200)
+    assert sum(r["pairs"] for r in histogram_rows(margins)) == 200  # type: ignore[misc]  # counts are numbers
+    rows = reliability_rows({"before": reliability(margins, 15), "after": reliability(margins / 2, 15)})
+    assert [r["curve"] for r in rows] == ["before"] * 15 + ["after"] * 15
+
+
+def test_the_picture_is_svg_and_the_same_every_time(tmp_path: Path) -> None:
+    """DVC hashes it: a date in it would make every run look new."""
+    diagram = reliability(np.random.default_rng(0).normal(size=200), 15)
+    for name in ("a.svg", "b.svg"):
+        draw_reliability(tmp_path / name, diagram, diagram, "200 test pairs")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")

@@ -1,0 +1,42 @@
+"""On the real backbone, which the pipeline has made: `make slow` after `make repro`."""
+
+import numpy as np
+import pytest
+
+from mlx_reward import checkpoint
+from mlx_reward.lanes import lanes, rewards
+from mlx_reward.scoring import score
+from tests.imports import ROOT
+
+pytestmark = pytest.mark.slow
+MODEL, BASE = ROOT / "checkpoints" / "rm_model_bt", ROOT / "checkpoints" / "sft_merged_model"
+QUESTION = "How do I stop rice from sticking?"
+ANSWERS = [
+    "Rinse it until the water runs clear and let it rest ten minutes off the heat.",
+    "Rice rice the water rinse of sticks when until it clear runs.",
+    "Nobody cares about your rice. Order a pizza, you are hopeless.",
+]
+
+
+@pytest.fixture(scope="module")
+def scored() -> tuple[checkpoint.RewardModel, list[list[int]]]:
+    if not MODEL.exists():
+        pytest.skip("no trained model; run `make repro` first")
+    model, renderer, _ = checkpoint.load(MODEL, BASE)
+    return model, [renderer.render(QUESTION, a).tokens for a in ANSWERS]
+
+
+def test_a_sound_answer_beats_word_salad_and_an_insult(scored) -> None:  # type: ignore[no-untyped-def]
+    model, texts = scored
+    sound, salad, insult = score(model, texts, [0, 0, 0])
+    assert sound > max(salad, insult)
+
+
+def test_a_reward_depends_on_its_text_alone(scored) -> None:  # type: ignore[no-untyped-def]
+    """In a batch or alone, prompt shared or not."""
+    model, texts = scored
+    together = np.array(rewards(model, texts, [0, 0, 0], lanes()))
+    alone = [score(model, [t], [0])[0] for t in texts]
+    apart = score(model, texts, [0, 1, 2])
+    assert together == pytest.approx(alone, abs=1e-4)
+    assert apart == pytest.approx(alone, abs=1e-4)
