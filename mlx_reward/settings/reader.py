@@ -1,5 +1,6 @@
 """A section of params.yaml into a frozen, checked model; whatever does not fit is told in one line."""
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,13 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
+
+class _Loader(yaml.SafeLoader):
+    """Numbers as YAML 1.2 writes them: PyYAML alone takes 5e-05, which DVC writes for 5.0e-5, for text."""
+
+
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
 
 S = TypeVar("S", bound=Settings)
 
@@ -31,7 +39,7 @@ def read_section(path: Path, section: str, kind: type[S]) -> S:
 
 def _read_yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
     except FileNotFoundError:
         raise InputError(f"{path}: not there; run from the project's root") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -50,10 +58,7 @@ def _explain(section: str, error: ValidationError) -> str:
 
 
 def _hint(value: object) -> str:
-    """PyYAML reads 1e-4 as a string, which surprises everyone once."""
-    if isinstance(value, str) and "." not in value and _is_number(value):
-        return " (YAML reads this as text: write 1.0e-4, not 1e-4)" if "e" in value.lower() else " (without quotes)"
-    return ""
+    return " (a number stands without quotes)" if isinstance(value, str) and _is_number(value) else ""
 
 
 def _is_number(text: str) -> bool:
