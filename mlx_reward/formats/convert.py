@@ -1,5 +1,6 @@
 """One row of any known shape into pairs."""
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from itertools import combinations
@@ -38,7 +39,7 @@ def from_group(row: dict[str, Any]) -> Iterator[Draft]:
     responses, scores = row["responses"], row.get("scores")
     if not isinstance(responses, list) or not isinstance(scores, list) or len(responses) != len(scores):
         raise BadRow("fields 'responses' and 'scores' must be lists of the same length")
-    if not all(isinstance(s, (int, float)) and not isinstance(s, bool) for s in scores):
+    if not all(map(_is_number, scores)):
         raise BadRow("field 'scores' must hold numbers")
     ranked = sorted(zip(responses, scores, range(len(scores)), strict=True), key=lambda item: -item[1])
     for (better, high, _), (worse, low, worse_index) in combinations(ranked, 2):
@@ -76,7 +77,31 @@ def checked(prompt: object, chosen: object, rejected: object, row: dict[str, Any
         raise BadRow("chosen and rejected are equal")
     _check_prompt(prompt)
     subset = row.get("subset", row.get("topic"))
-    return {"prompt": prompt, "chosen": chosen, "rejected": rejected, "subset": None if subset is None else str(subset)}
+    draft = {"prompt": prompt, "chosen": chosen, "rejected": rejected, "subset": None if subset is None else str(subset)}
+    return draft | _judgement(row)
+
+
+def _judgement(row: dict[str, Any]) -> Draft:
+    """How sure the annotators were and how much better chosen is, where the row says so; kept for later stages."""
+    found: Draft = {}
+    strength, votes, agreement = row.get("preference_strength", row.get("margin")), row.get("votes"), row.get("agreement")
+    if strength is not None:
+        if not _is_number(strength):
+            raise BadRow("field 'preference_strength' must be a number")
+        found["preference_strength"] = float(strength)
+    if votes is not None:
+        if not (isinstance(votes, list) and len(votes) == 2 and all(type(v) is int and v >= 0 for v in votes)):
+            raise BadRow("field 'votes' must be two counts, [chosen, rejected]")
+        found["votes"] = votes
+    if agreement is not None:
+        if not (_is_number(agreement) and 0 <= agreement <= 1):
+            raise BadRow("field 'agreement' must be a share from 0 to 1")
+        found["agreement"] = float(agreement)
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _check_text(field: str, value: object) -> None:

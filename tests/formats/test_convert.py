@@ -21,6 +21,11 @@ def test_a_conversation_as_prompt_is_kept() -> None:
     assert next(convert(PAIR | {"prompt": messages}))["prompt"] == messages
 
 
+def test_votes_agreement_and_strength_are_kept() -> None:
+    row = PAIR | {"votes": [3, 1], "agreement": 0.75, "margin": 2}
+    assert next(convert(row)) == PAIR | {"subset": None, "votes": [3, 1], "agreement": 0.75, "preference_strength": 2.0}
+
+
 def test_a_group_gives_every_two_responses_of_different_score() -> None:
     row = {"prompt": "q", "responses": ["mid", "best", "worst", "also mid"], "scores": [1, 2.5, 0, 1]}
     found = [(d["chosen"], d["rejected"]) for d in convert(row)]
@@ -55,6 +60,10 @@ def test_hh_dialogues_part_into_prompt_and_responses() -> None:
         (PAIR | {"prompt": ["hi"]}, r"field 'prompt\[0\].role' is 'hi'"),
         (PAIR | {"prompt": [{"role": "user", "content": None}]}, r"field 'prompt\[0\].content' is missing"),
         (PAIR | {"prompt": [{"role": "assistant", "content": "x"}]}, "does not end with the user"),
+        (PAIR | {"votes": [3]}, "'votes' must be two counts"),
+        (PAIR | {"agreement": 1.2}, "'agreement' must be a share from 0 to 1"),
+        (PAIR | {"margin": "big"}, "'preference_strength' must be a number"),
+        ({"prompt": "q", "responses": ["a", "b"], "scores": [1, float("nan")]}, "must hold numbers"),
         ({"prompt": "q", "responses": ["a"], "scores": [1, 2]}, "lists of the same length"),
         ({"prompt": "q", "responses": ["a", "b"], "scores": ["1", "2"]}, "must hold numbers"),
         (HH | {"rejected": "\n\nHuman: Other\n\nAssistant: No."}, "do not continue the same conversation"),
