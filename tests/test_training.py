@@ -96,6 +96,18 @@ def test_a_text_is_encoded_once_however_many_pairs_it_stands_in() -> None:
     assert sum(len(b.texts) for b in batches) < 2 * 33 * 0.9
 
 
+def test_many_pairs_of_one_prompt_share_texts_too() -> None:
+    """20 responses to one prompt, compared each with each: a batch of 16 pairs must not need 20 texts."""
+    names = [f"r{n}" for n in range(20)]
+    rows = [
+        Pair(prompt="q", chosen=a, rejected=b, id=f"{a}{b}", group="q") for i, a in enumerate(names) for b in names[i + 1 :]
+    ]
+    data = compare(rows, Renderer(tiny.tokenizer(), 200))
+    batches = list(epoch(data, 16, np.random.default_rng(0)))
+    assert sum(len(b.chosen) for b in batches) == 190
+    assert sum(len(b.texts) for b in batches) / len(batches) < 11
+
+
 def test_long_responses_are_dropped_and_named() -> None:
     long = Pair(prompt="q", chosen="x" * 300, rejected="y", id="long", group="q")
     data = compare([*pairs(3), long], Renderer(tiny.tokenizer(), 200))
