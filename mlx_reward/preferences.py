@@ -16,7 +16,8 @@ class Pair:
     """``prompt`` is a user's text or a conversation that ends with the user. Optional fields are None where unknown.
 
     ``group``: prompts that must share a side of the split. ``preference_strength``: how much better chosen is, in the
-    data's own units. ``votes``: [chosen, rejected] counts. ``agreement``: share of annotators for chosen (in real data sometimes below one half, where votes are weighted).
+    data's own units. ``votes``: [chosen, rejected] counts. ``agreement``: share of annotators for chosen (sometimes below
+    one half in real data, where votes are weighted).
     """
 
     prompt: str | list[Message]

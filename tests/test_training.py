@@ -105,7 +105,7 @@ def test_many_pairs_of_one_prompt_share_texts_too() -> None:
     data = compare(rows, Renderer(tiny.tokenizer(), 200))
     batches = list(epoch(data, 16, np.random.default_rng(0)))
     assert sum(len(b.chosen) for b in batches) == 190
-    assert sum(len(b.texts) for b in batches) / len(batches) < 11
+    assert sum(len(b.texts) for b in batches) / len(batches) < 13  # 16 and more in random order
 
 
 def test_long_responses_are_dropped_and_named() -> None:
