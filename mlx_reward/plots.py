@@ -12,13 +12,9 @@ from mlx_reward.metrics import Array, Bin
 Row = dict[str, float | int | str]
 
 
-def reliability_rows(diagrams: dict[str, list[Bin]]) -> list[Row]:
-    """One row a bin of each named diagram."""
-    return [
-        {"curve": name, "confidence": b.confidence, "accuracy": b.accuracy, "pairs": b.count}
-        for name, diagram in diagrams.items()
-        for b in diagram
-    ]
+def reliability_rows(diagram: list[Bin]) -> list[Row]:
+    """One row a bin."""
+    return [{"confidence": b.confidence, "share_correct": b.accuracy, "pairs": b.count} for b in diagram]
 
 
 def histogram_rows(margins: Array, bins: int = 30) -> list[Row]:

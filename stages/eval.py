@@ -30,7 +30,8 @@ def main() -> None:
     evidence = figures(test, rewards, temperature, bins)
     evidence["bag_of_words_accuracy"] = accuracy(bag_of_words_margins(read_pairs(paths.TRAIN), test.pairs))
     before, after = reliability(margins, bins), reliability(margins / temperature, bins)
-    write_json(paths.PLOTS / "reliability.json", reliability_rows({"before": before, "after": after}))
+    write_json(paths.PLOTS / "reliability_before.json", reliability_rows(before))
+    write_json(paths.PLOTS / "reliability_after.json", reliability_rows(after))
     write_json(paths.PLOTS / "margins.json", histogram_rows(margins))
     caption = f"{len(margins):,} test pairs: accuracy {evidence['accuracy']:.3f}, ECE {evidence['ece']:.3f}"
     draw_reliability(paths.PLOTS / "reliability.svg", before, after, caption)
