@@ -4,8 +4,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,19 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
             file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
             count += 1
     return count
+
+
+def deal_lines(path: Path, targets: Sequence[Path], sides: Iterable[int]) -> list[int]:
+    """Write line i of ``path`` to ``targets[sides[i]]``, or nowhere where there is no such target; the counts."""
+    counts = [0] * len(targets)
+    with ExitStack() as stack, path.open("rb") as source:
+        temporary = [stack.enter_context(whole_file(target)) for target in targets]
+        files = [stack.enter_context(path.open("wb")) for path in temporary]
+        for line, side in zip(source, sides, strict=True):
+            if side < len(files):
+                files[side].write(line)
+                counts[side] += 1
+    return counts
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,60 +1,95 @@
-"""Files of preferences into pairs; what cannot be used is set aside with its reason."""
+"""Rows into pairs; what cannot be used is set aside with its reason."""
 
-import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlx_reward.errors import InputError
-from mlx_reward.formats.convert import convert
-from mlx_reward.formats.lines import BadRow, rows
+from mlx_reward.formats.convert import Found
+from mlx_reward.formats.draft import Rated
+from mlx_reward.formats.groups import ranked
+from mlx_reward.formats.row import BadRow, Row, Tie
 from mlx_reward.preferences import Pair
+from mlx_reward.ratings import Ratings
+from mlx_reward.sources.source import Place
 
-STARTER = Path("data/starter")
+Converter = Callable[[Row], Iterator[Found]]
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that was set aside."""
+    """A row, or a pair of one, that was set aside. ``kind``: bad, tie, duplicate or contradiction."""
 
     file: str
     line: int
+    kind: str
     reason: str
 
 
-def files(source: str) -> list[Path]:
-    """The files that ``data.source`` names."""
-    path = STARTER if source == "starter" else Path(source)
-    found = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-    if not found:
-        raise InputError(f"{path}: no .jsonl file in this folder; check data.source in params.yaml")
-    return found
+Rows = Iterator[tuple[Place, Row | BadRow]]
+Item = tuple[Place, Pair | Rejected]
 
 
-def pairs(source: str, group_by: str | None) -> Iterator[Pair | Rejected]:
-    """Every pair of ``source`` in order, and every row that gives none."""
-    for path in files(source):
-        for line, row in rows(path):
-            try:
-                if isinstance(row, BadRow):
-                    raise row
-                yield from _pairs(row, f"{path.name.split('.')[0]}-{line}", group_by)
-            except BadRow as error:
-                yield Rejected(str(path), line, str(error))
+def pairs(rows: Rows, convert: Converter, group_by: str | None, ratings: Ratings) -> Iterator[Item]:
+    """Every pair and everything set aside, each with its place; rated responses are kept in ``ratings`` and come last."""
+    for place, row in rows:
+        try:
+            if isinstance(row, BadRow):
+                raise row
+            yield from _from_row(place, row, convert, group_by, ratings)
+        except BadRow as error:
+            yield place, Rejected(*place, "bad", str(error))
+    for group in ratings.groups() if len(ratings) else ():
+        yield from _from_ratings(group)
 
 
-def _pairs(row: dict[str, Any], place: str, group_by: str | None) -> list[Pair]:
-    drafts = list(convert(row))
-    id = str(row.get("id", place))
-    ids = [id] if len(drafts) == 1 else [f"{id}/{i}" for i in range(len(drafts))]
-    return [Pair(**draft, id=i, group=_group(draft, row, group_by)) for draft, i in zip(drafts, ids, strict=True)]
+def _from_row(place: Place, row: Row, convert: Converter, group_by: str | None, ratings: Ratings) -> Iterator[Item]:
+    """All of a row or nothing: a row with one unusable pair gives none."""
+    found = list(convert(row))
+    drafts = [item for item in found if not isinstance(item, (Tie, Rated))]
+    id, group = _id(place, row), _group(row, group_by)
+    for item in found:
+        if isinstance(item, Tie):
+            yield place, Rejected(*place, "tie", str(item))
+        elif isinstance(item, Rated):
+            ratings.add(item, {"place": place, "id": id, "group": group})
+    for number, draft in enumerate(drafts):
+        yield place, Pair(**draft, id=id if len(drafts) == 1 else f"{id}/{number}", group=group)
 
 
-def _group(draft: dict[str, Any], row: dict[str, Any], group_by: str | None) -> str:
-    if group_by is not None:
-        if group_by not in row:
-            raise BadRow(f"field '{group_by}', which split.group_by names, is missing")
-        return str(row[group_by])
-    return hashlib.sha256(json.dumps(draft["prompt"], sort_keys=True).encode()).hexdigest()[:16]
+def _from_ratings(group: list[tuple[Rated, dict[str, Any]]]) -> Iterator[Item]:
+    first, origin = group[0]
+    place: Place = (origin["place"][0], origin["place"][1])
+    responses, scores = [rated.response for rated, _ in group], [rated.score for rated, _ in group]
+    if len(group) == 1:
+        yield place, Rejected(*place, "bad", "the only response to its prompt, so there is nothing to compare it with")
+        return
+    try:
+        drafts = list(ranked(first.prompt, responses, scores, {"subset": first.subset}))
+    except BadRow as error:
+        yield place, Rejected(*place, "bad", str(error))
+        return
+    for number, item in enumerate(drafts):
+        if isinstance(item, Tie):
+            yield place, Rejected(*place, "tie", str(item))
+        else:
+            yield place, Pair(**item, id=f"{origin['id']}/{number}", group=origin["group"])
+
+
+def _id(place: Place, row: Row) -> str:
+    own = row.get("id")
+    return (
+        str(own)
+        if isinstance(own, (str, int)) and str(own).isprintable()
+        else f"{Path(place[0]).name.split('.')[0]}-{place[1]}"
+    )
+
+
+def _group(row: Row, group_by: str | None) -> str | None:
+    if group_by is None:
+        return None
+    for fields in (row, *(row[name] for name in ("data", "fields", "metadata") if isinstance(row.get(name), dict))):
+        if fields.get(group_by) is not None:
+            return json.dumps(fields[group_by]) if isinstance(fields[group_by], (dict, list)) else str(fields[group_by])
+    raise BadRow(f"field '{group_by}', which split.group_by names, is missing")

@@ -24,6 +24,12 @@ def histogram_rows(margins: Array, bins: int = 30) -> list[Row]:
     return [{"margin": float(m), "pairs": int(c)} for m, c in zip(middles, counts, strict=True)]
 
 
+def length_rows(lengths: list[int], bins: int = 40) -> list[Row]:
+    """How many texts have which length in tokens."""
+    counts, edges = np.histogram(lengths, bins=bins)
+    return [{"tokens": int(e), "texts": int(c)} for e, c in zip(edges[:-1], counts, strict=True)]
+
+
 def draw_reliability(path: Path, before: list[Bin], after: list[Bin], caption: str) -> None:
     """Reliability diagram before and after temperature as SVG; the same input gives the same bytes."""
     with rc_context({"svg.hashsalt": "mlx-reward", "svg.fonttype": "none", "font.family": "sans-serif"}):

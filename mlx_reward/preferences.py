@@ -15,7 +15,7 @@ Message = dict[str, str]
 class Pair:
     """``prompt`` is a user's text or a conversation that ends with the user. Optional fields are None where unknown.
 
-    ``group``: prompts that must share a side of the split. ``preference_strength``: how much better chosen is, in the
+    ``group``: the value of the field that ``split.group_by`` names. ``preference_strength``: how much better chosen is, in the
     data's own units. ``votes``: [chosen, rejected] counts. ``agreement``: share of annotators for chosen (sometimes below
     one half in real data, where votes are weighted).
     """
@@ -24,7 +24,7 @@ class Pair:
     chosen: str
     rejected: str
     id: str
-    group: str
+    group: str | None = None
     subset: str | None = None
     preference_strength: float | None = None
     votes: list[int] | None = None

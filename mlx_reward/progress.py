@@ -8,4 +8,4 @@ from tqdm import tqdm
 
 def bar(items: Iterable[Any] | None = None, *, total: int | None, what: str, unit: str) -> "tqdm[Any]":
     """A tqdm bar over ``items`` (or to be moved by hand), ``total`` in ``unit``s."""
-    return tqdm(items, total=total, desc=what, unit=unit, disable=None, dynamic_ncols=True, leave=False)
+    return tqdm(items, total=total, desc=what, unit=unit, unit_scale=unit == "B", disable=None, dynamic_ncols=True, leave=False)

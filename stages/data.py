@@ -4,38 +4,53 @@ python -m stages.data
 """
 
 import sys
-from collections import Counter
-from dataclasses import asdict
+import tempfile
+from pathlib import Path
 
+from mlx_reward.data_report import Survey, agreement_figures, set_aside_figures
 from mlx_reward.errors import InputError, run
-from mlx_reward.files import write_jsonl
-from mlx_reward.intake import Rejected, pairs
+from mlx_reward.files import write_json, write_jsonl
+from mlx_reward.formats.convert import converter
+from mlx_reward.gathering import Gathered, aside, gather, settle
+from mlx_reward.intake import pairs
+from mlx_reward.ratings import Ratings
 from mlx_reward.settings.data import DataSettings
 from mlx_reward.settings.reader import read_section
 from mlx_reward.settings.split import SplitSettings
+from mlx_reward.sources.source import open_source
 from stages import paths
 
 
 def main() -> None:
     settings = read_section(paths.PARAMS, "data", DataSettings)
     group_by = read_section(paths.PARAMS, "split", SplitSettings).group_by
-    if not (settings.source == "starter" or settings.source.startswith("data/")):
+    if Path(settings.source).exists() and not settings.source.startswith("data/"):
         print(f"note: {settings.source} is outside data/, so DVC does not see it change; `dvc repro -f data` reads it again")
-    found = list(pairs(settings.source, group_by))
-    bad = [row for row in found if isinstance(row, Rejected)]
-    if not found:
+    source = open_source(settings)
+    paths.PAIRS.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=paths.PAIRS.parent, prefix=".data.") as scratch, Ratings(Path(scratch)) as ratings:
+        found = gather(pairs(source.rows, converter(source.format), group_by, ratings), Path(scratch))
+        stop_if_bad(found, settings)
+        survey = Survey()
+        count = write_jsonl(paths.PAIRS, (pair.to_row() for pair in survey.watch(settle(found))))
+        write_jsonl(paths.REJECTED_ROWS, aside(found))
+    votes = agreement_figures(found.ledger.votes())
+    for (kind, reason), times in found.reasons.most_common():
+        print(f"{times:>8} set aside as {kind}: {reason}")
+    write_json(paths.METRICS / "data.json", set_aside_figures(found) | survey.figures() | votes)
+    write_json(paths.PLOTS / "subsets.json", [{"subset": name, "pairs": n} for name, n in survey.subsets.most_common(50)])
+    print(f"{count} pairs from {found.rows} rows of {settings.source}")
+
+
+def stop_if_bad(found: Gathered, settings: DataSettings) -> None:
+    if found.rows == 0:
         raise InputError(f"{settings.source}: holds no rows; check data.source in params.yaml")
-    for reason, count in Counter(row.reason for row in bad).most_common():
-        print(f"{count:>6} rows set aside: {reason}")
-    if len(bad) > settings.max_bad_fraction * len(found):
-        first = bad[0]
+    if found.first_bad and found.bad_rows > settings.max_bad_fraction * found.rows:
+        bad = found.first_bad
         raise InputError(
-            f"{first.file}, line {first.line}: {first.reason}; {len(bad)} of {len(found)} rows cannot be used, "
+            f"{bad.file}, line {bad.line}: {bad.reason}; {found.bad_rows} of {found.rows} rows cannot be used, "
             f"more than data.max_bad_fraction ({settings.max_bad_fraction:g})"
         )
-    write_jsonl(paths.REJECTED_ROWS, (asdict(row) for row in bad))
-    count = write_jsonl(paths.PAIRS, (row.to_row() for row in found if not isinstance(row, Rejected)))
-    print(f"{count} pairs from {settings.source}, {len(bad)} rows set aside")
 
 
 if __name__ == "__main__":

@@ -9,4 +9,8 @@ from mlx_reward.settings.reader import Settings
 
 class DataSettings(Settings):
     source: str
+    format: str
+    config: str | None
+    split: str | None
+    revision: str | None
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)]

@@ -11,6 +11,8 @@ Size = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
 
 class SplitSettings(Settings):
     group_by: str | None
+    near_duplicates: Annotated[float, Field(gt=0, le=1)] | None
+    exclude: list[str]
     valid_size: Size
     test_size: Size
     seed: Annotated[int, Field(ge=0)]

@@ -1,0 +1,1 @@
+"""Where preferences come from: the starter set, files, presets of public sets, the Hugging Face hub."""
