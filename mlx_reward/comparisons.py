@@ -77,11 +77,14 @@ def compare(pairs: Iterable[Pair], renderer: Renderer) -> Comparisons:
 
 @dataclass(frozen=True)
 class Batch:
-    """P comparisons over M texts. ``texts``: (M,) indices into Comparisons.texts; ``chosen``, ``rejected``: (P,) into these."""
+    """P comparisons over M texts. ``texts``: (M,) indices into Comparisons.texts; ``chosen``, ``rejected``: (P,) into these;
+    ``members``: (P,) indices into Comparisons.pairs.
+    """
 
     texts: NDArray[np.int64]
     chosen: NDArray[np.int64]
     rejected: NDArray[np.int64]
+    members: NDArray[np.int64]
 
 
 def epoch(comparisons: Comparisons, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
@@ -117,4 +120,4 @@ def _side_by_side(
 def _batch(comparisons: Comparisons, members: NDArray[np.int64]) -> Batch:
     both = np.concatenate([comparisons.chosen[members], comparisons.rejected[members]])
     texts, inverse = np.unique(both, return_inverse=True)
-    return Batch(texts, inverse[: len(members)], inverse[len(members) :])
+    return Batch(texts, inverse[: len(members)], inverse[len(members) :], members)

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from mlx_reward.intake import Item, Rejected
 from mlx_reward.preferences import Pair, iterate_pairs
+from mlx_reward.progress import bar
 from mlx_reward.repeats import Ledger
 from mlx_reward.sources.source import Place
 
@@ -46,7 +47,8 @@ def settle(found: Gathered) -> Iterator[Pair]:
     """The pairs that stay, in order, votes counted together."""
     fates = found.ledger.fates()
     with found.aside.open("a", encoding="utf-8") as aside:
-        for number, pair in enumerate(iterate_pairs(found.pairs)):
+        pairs = bar(iterate_pairs(found.pairs), total=len(found.ledger), what="settle", unit="pair")
+        for number, pair in enumerate(pairs):
             fate = fates.get(number)
             if fate is None or fate.kept:
                 yield pair if fate is None or fate.votes is None else replace(pair, votes=fate.votes)

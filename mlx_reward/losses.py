@@ -3,17 +3,14 @@
 import mlx.core as mx
 
 
-def bradley_terry(margins: mx.array, weights: mx.array) -> tuple[mx.array, mx.array]:
-    """Negative log-likelihood that chosen beats rejected: -log sigmoid(r_chosen - r_rejected).
+def bradley_terry(margins: mx.array, labels: mx.array) -> mx.array:
+    """Cross-entropy in nats of "chosen beats rejected" with probability sigmoid(r_chosen - r_rejected), the batch's mean.
 
-    Bradley & Terry 1952; Ouyang et al. 2022 (InstructGPT), equation 1, which averages over all comparisons of a batch.
+    -(q log sigmoid(m) + (1 - q) log sigmoid(-m)). Bradley & Terry 1952; for q = 1 it is equation 1 of Ouyang et al. 2022
+    (InstructGPT), which averages over all comparisons of a batch.
 
     Args:
-        margins: (P,) r_chosen - r_rejected of each comparison.
-        weights: (P,) weight of each comparison; a padding comparison weighs 0.
-
-    Returns:
-        The weighted mean in nats, and the sum of the weights by which to average over batches.
+        margins: (P,) m = r_chosen - r_rejected of each comparison.
+        labels: (P,) q, the share of judges for chosen; 1 for a plain preference.
     """
-    total = mx.maximum(weights.sum(), 1e-9)
-    return (mx.logaddexp(0.0, -margins) * weights).sum() / total, total
+    return (mx.logaddexp(0.0, -margins) + (1 - labels) * margins).mean()

@@ -37,6 +37,13 @@ class Pair:
         messages = [{"role": "user", "content": self.prompt}] if isinstance(self.prompt, str) else self.prompt
         return json.dumps([[m["role"], m["content"]] for m in messages])
 
+    @property
+    def label(self) -> float:
+        """Share of the judges for chosen, 1 where only the preference is known."""
+        if self.votes is not None and sum(self.votes) > 0:
+            return self.votes[0] / sum(self.votes)
+        return 1.0 if self.agreement is None else self.agreement
+
     def to_row(self) -> dict[str, Any]:
         """The JSON object of this pair; fields that are None are left out."""
         return {name: value for name, value in vars(self).items() if value is not None}

@@ -28,6 +28,9 @@ class Ledger:
         self._files: dict[str, int] = {}
         self._file, self._line = array("I"), array("Q")
 
+    def __len__(self) -> int:
+        return len(self._keys)
+
     def place(self, number: int) -> tuple[str, int]:
         """File and line of a pair."""
         return list(self._files)[self._file[number]], self._line[number]

@@ -81,7 +81,7 @@ def train(model: RewardModel, training: Comparisons, valid: Comparisons, setting
     stops = {round(per_epoch * k / settings.evals_per_epoch) for k in range(1, settings.evals_per_epoch + 1)}
     history = History([], [], [])
     best = trainable(model)
-    step = _stepper(model, training, optimizer)
+    step = _stepper(model, training, optimizer, settings.soft_labels)
     with bar(total=len(training.pairs) * settings.epochs, what="train", unit="pair") as progress:
         for number, batch in enumerate(_batches(training, settings), 1):
             loss, share_right = step(batch)
@@ -104,16 +104,16 @@ def _batches(training: Comparisons, settings: TrainSettings) -> Iterator[Batch]:
         yield from epoch(training, settings.batch_size, rng)
 
 
-def _stepper(model: RewardModel, training: Comparisons, optimizer: optim.Optimizer) -> Any:
+def _stepper(model: RewardModel, training: Comparisons, optimizer: optim.Optimizer, soft_labels: bool) -> Any:
     """A function of a batch that takes one optimizer step and returns the loss and the accuracy on that batch."""
     streams = lanes()
+    labels = np.array([pair.label if soft_labels else 1.0 for pair in training.pairs], dtype=np.float32)
 
     def loss_of(model: RewardModel, batch: Batch) -> tuple[mx.array, mx.array]:
         members = batch.texts.tolist()
         r = rewards(model, [training.texts[i] for i in members], [training.prompts[i] for i in members], streams)
         margins = r[mx.array(batch.chosen)] - r[mx.array(batch.rejected)]
-        loss, _ = bradley_terry(margins, mx.ones_like(margins))
-        return loss, margins
+        return bradley_terry(margins, mx.array(labels[batch.members])), margins
 
     value_and_grad = nn.value_and_grad(model, loss_of)
 

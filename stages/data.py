@@ -35,8 +35,7 @@ def main() -> None:
         count = write_jsonl(paths.PAIRS, (pair.to_row() for pair in survey.watch(settle(found))))
         write_jsonl(paths.REJECTED_ROWS, aside(found))
     votes = agreement_figures(found.ledger.votes())
-    for (kind, reason), times in found.reasons.most_common():
-        print(f"{times:>8} set aside as {kind}: {reason}")
+    print_reasons(found)
     write_json(paths.METRICS / "data.json", set_aside_figures(found) | survey.figures() | votes)
     write_json(paths.PLOTS / "subsets.json", [{"subset": name, "pairs": n} for name, n in survey.subsets.most_common(50)])
     print(f"{count} pairs from {found.rows} rows of {settings.source}")
@@ -47,10 +46,16 @@ def stop_if_bad(found: Gathered, settings: DataSettings) -> None:
         raise InputError(f"{settings.source}: holds no rows; check data.source in params.yaml")
     if found.first_bad and found.bad_rows > settings.max_bad_fraction * found.rows:
         bad = found.first_bad
+        print_reasons(found)
         raise InputError(
             f"{bad.file}, line {bad.line}: {bad.reason}; {found.bad_rows} of {found.rows} rows cannot be used, "
             f"more than data.max_bad_fraction ({settings.max_bad_fraction:g})"
         )
+
+
+def print_reasons(found: Gathered) -> None:
+    for (kind, reason), times in found.reasons.most_common():
+        print(f"{times:>8} set aside as {kind}: {reason}")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.site.asked.append((path, wanted))
         page = self.site.pages.get(path)
         if page is None:
-            return self.send_error(404)
+            return self._missing()
         start = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted and self.site.takes_ranges else 0
         if start and start >= len(page):
             return self.send_error(416)
@@ -57,6 +57,12 @@ class _Handler(BaseHTTPRequestHandler):
         if body:
             cut, self.site.breaks = self.site.breaks, None
             self.wfile.write(page[start : start + cut] if cut is not None else page[start:])
+
+    def _missing(self) -> None:
+        self.send_response(404)
+        self.send_header("X-Error-Code", "EntryNotFound")  # as the Hugging Face hub says it
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, *_: object) -> None:
         pass

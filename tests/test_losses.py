@@ -12,25 +12,35 @@ MARGINS = np.array([0.0, 1.5, -2.0, 30.0, -30.0])
 
 
 def test_bradley_terry_is_minus_log_sigmoid() -> None:
-    weights = np.array([1.0, 2.0, 1.0, 0.5, 0.0])
-    expected = (np.log1p(np.exp(-MARGINS)) * weights).sum() / weights.sum()
-    loss, total = bradley_terry(mx.array(MARGINS.astype(np.float32)), mx.array(weights.astype(np.float32)))
-    assert loss.item() == pytest.approx(expected, rel=1e-6)
-    assert total.item() == weights.sum()
+    expected = np.log1p(np.exp(-MARGINS)).mean()
+    assert bradley_terry(mx.array(MARGINS.astype(np.float32)), mx.ones(5)).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_soft_labels_are_the_cross_entropy_with_the_judges_share() -> None:
+    labels = np.array([0.5, 0.9, 0.0, 1.0, 0.3])
+    chance = 1 / (1 + np.exp(-MARGINS))
+    expected = -(labels * np.log(chance) + (1 - labels) * np.log1p(-chance)).mean()
+    loss = bradley_terry(mx.array(MARGINS.astype(np.float32)), mx.array(labels.astype(np.float32)))
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_optimum_for_a_soft_label_is_its_log_odds() -> None:
+    gradient = mx.grad(lambda m: bradley_terry(m, mx.array([0.8])))(mx.array([math.log(4)]))
+    assert gradient.item() == pytest.approx(0, abs=1e-6)
 
 
 def test_no_preference_costs_log_2() -> None:
-    assert bradley_terry(mx.zeros(4), mx.ones(4))[0].item() == pytest.approx(math.log(2))
+    assert bradley_terry(mx.zeros(4), mx.ones(4)).item() == pytest.approx(math.log(2))
 
 
 def test_gradient_agrees_with_finite_differences() -> None:
-    margins, weights, step = mx.array([0.3, -1.2, 2.0]), mx.ones(3), 1e-2
-    gradient = mx.grad(lambda m: bradley_terry(m, weights)[0])(margins)
+    margins, labels, step = mx.array([0.3, -1.2, 2.0]), mx.array([1.0, 0.7, 0.2]), 1e-2
+    gradient = mx.grad(lambda m: bradley_terry(m, labels))(margins)
     for i in range(3):
         bump = mx.array([step if j == i else 0.0 for j in range(3)])
-        rise = bradley_terry(margins + bump, weights)[0] - bradley_terry(margins - bump, weights)[0]
+        rise = bradley_terry(margins + bump, labels) - bradley_terry(margins - bump, labels)
         assert gradient[i].item() == pytest.approx(rise.item() / (2 * step), abs=1e-3)
 
 
 def test_a_huge_wrong_margin_keeps_a_finite_gradient() -> None:
-    assert mx.grad(lambda m: bradley_terry(m, mx.ones(1))[0])(mx.array([-1e4])).item() == pytest.approx(-1.0)
+    assert mx.grad(lambda m: bradley_terry(m, mx.ones(1)))(mx.array([-1e4])).item() == pytest.approx(-1.0)

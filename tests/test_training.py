@@ -62,6 +62,19 @@ def test_it_learns_what_it_was_shown_and_generalises() -> None:
     assert accuracy(test.margins(score(trained, test.texts, test.prompts))) > 0.8
 
 
+def test_votes_as_soft_labels_are_what_is_learnt() -> None:
+    """Judges who are split three to one teach a margin of log 3, not an ever greater one; without soft labels they do not."""
+    rows = [dataclasses.replace(row, votes=[3, 1]) for row in pairs(240)[1::3]]
+    data, valid = (compare(r, Renderer(tiny.tokenizer(), 200)) for r in (rows, rows[:20]))
+    means = []
+    for soft in (True, False):
+        trained = model()
+        train(trained, data, valid, settings(soft_labels=soft))
+        means.append(float(np.mean(data.margins(score(trained, data.texts, data.prompts)))))
+    assert means[0] == pytest.approx(np.log(3), abs=0.5)
+    assert means[1] > 2 * means[0]
+
+
 def test_one_seed_gives_the_same_weights_bit_for_bit() -> None:
     runs = []
     for _ in range(2):

@@ -21,6 +21,7 @@ class TrainSettings(Settings):
     learning_rate: Annotated[float, Field(gt=0)]
     warmup: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0)]
+    soft_labels: bool
     max_seq_length: Annotated[int, Field(ge=8)]
     evals_per_epoch: Annotated[int, Field(ge=1)]
     seed: Annotated[int, Field(ge=0)]

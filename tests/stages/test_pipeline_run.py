@@ -109,6 +109,23 @@ def test_what_is_wrong_or_missing_is_one_line(
     assert len([text for text in answer.stderr.splitlines() if "[transformers]" not in text]) == 1
 
 
+def test_too_many_bad_rows_stop_with_a_table_of_reasons_and_leave_no_pairs(project: Path) -> None:
+    with (project / "data" / "raw" / "mine.jsonl").open("a") as file:
+        file.write('{"prompt": "q", "chosen": "a"}\n{"prompt": "q", "chosen": "a"}\nnot json\n')
+    answer = stage(project, "data")
+    assert answer.returncode == 1
+    assert answer.stdout.splitlines() == [
+        "       2 set aside as bad: field 'rejected' is missing",
+        "       1 set aside as bad: not JSON",
+    ]
+    assert "mine.jsonl, line 41: field 'rejected' is missing; 3 of 43 rows cannot be used, more than" in answer.stderr
+    assert list((project / "data" / "processed" / "rm").iterdir()) == []
+    configure(project, data={"max_bad_fraction": 0.1})
+    assert stage(project, "data").returncode == 0
+    rejected = (project / "data" / "processed" / "rm" / "rejected_rows.jsonl").read_text().splitlines()
+    assert [json.loads(line)["line"] for line in rejected] == [41, 42, 43]
+
+
 def test_a_closed_gate_says_which_bar_by_how_much(project: Path) -> None:
     (project / "metrics").mkdir()
     (project / "metrics" / "eval.json").write_text(json.dumps({"accuracy": 0.65, "ece": 0.05}))
