@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
+from mlx_reward.errors import InputError
 from mlx_reward.intake import Item, Rejected
 from mlx_reward.preferences import Pair, iterate_pairs
 from mlx_reward.progress import bar
 from mlx_reward.repeats import Ledger
+from mlx_reward.settings.data import DataSettings
 from mlx_reward.sources.source import Place
 
 
@@ -41,6 +43,24 @@ def gather(items: Iterable[Item], folder: Path) -> Gathered:
                 pairs.write(json.dumps(item.to_row(), ensure_ascii=False) + "\n")
                 found.ledger.add(item, place)
     return found
+
+
+def reasons(found: Gathered) -> str:
+    """A line for each reason why something was set aside, the most frequent first."""
+    return "".join(f"{n:>8} set aside as {kind}: {reason}\n" for (kind, reason), n in found.reasons.most_common())
+
+
+def refuse_if_bad(found: Gathered, settings: DataSettings) -> None:
+    """Raise InputError where there are no rows, or more bad ones than ``settings`` allow."""
+    if found.rows == 0:
+        raise InputError(f"{settings.source}: holds no rows; check data.source in params.yaml")
+    if found.first_bad and found.bad_rows > settings.max_bad_fraction * found.rows:
+        bad = found.first_bad
+        print(reasons(found), end="")
+        raise InputError(
+            f"{bad.file}, line {bad.line}: {bad.reason}; {found.bad_rows} of {found.rows} rows cannot be used, "
+            f"more than data.max_bad_fraction ({settings.max_bad_fraction:g})"
+        )
 
 
 def settle(found: Gathered) -> Iterator[Pair]:

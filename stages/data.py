@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 from mlx_reward.data_report import Survey, agreement_figures, set_aside_figures
-from mlx_reward.errors import InputError, run
+from mlx_reward.errors import run
 from mlx_reward.files import write_json, write_jsonl
 from mlx_reward.formats.convert import converter
-from mlx_reward.gathering import Gathered, aside, gather, settle
+from mlx_reward.gathering import aside, gather, reasons, refuse_if_bad, settle
 from mlx_reward.intake import pairs
 from mlx_reward.ratings import Ratings
 from mlx_reward.settings.data import DataSettings
@@ -30,32 +30,15 @@ def main() -> None:
     paths.PAIRS.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=paths.PAIRS.parent, prefix=".data.") as scratch, Ratings(Path(scratch)) as ratings:
         found = gather(pairs(source.rows, converter(source.format), group_by, ratings), Path(scratch))
-        stop_if_bad(found, settings)
+        refuse_if_bad(found, settings)
         survey = Survey()
         count = write_jsonl(paths.PAIRS, (pair.to_row() for pair in survey.watch(settle(found))))
         write_jsonl(paths.REJECTED_ROWS, aside(found))
     votes = agreement_figures(found.ledger.votes())
-    print_reasons(found)
+    print(reasons(found), end="")
     write_json(paths.METRICS / "data.json", set_aside_figures(found) | survey.figures() | votes)
     write_json(paths.PLOTS / "subsets.json", [{"subset": name, "pairs": n} for name, n in survey.subsets.most_common(50)])
     print(f"{count} pairs from {found.rows} rows of {settings.source}")
-
-
-def stop_if_bad(found: Gathered, settings: DataSettings) -> None:
-    if found.rows == 0:
-        raise InputError(f"{settings.source}: holds no rows; check data.source in params.yaml")
-    if found.first_bad and found.bad_rows > settings.max_bad_fraction * found.rows:
-        bad = found.first_bad
-        print_reasons(found)
-        raise InputError(
-            f"{bad.file}, line {bad.line}: {bad.reason}; {found.bad_rows} of {found.rows} rows cannot be used, "
-            f"more than data.max_bad_fraction ({settings.max_bad_fraction:g})"
-        )
-
-
-def print_reasons(found: Gathered) -> None:
-    for (kind, reason), times in found.reasons.most_common():
-        print(f"{times:>8} set aside as {kind}: {reason}")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def test_too_many_bad_rows_stop_with_a_table_of_reasons_and_leave_no_pairs(proje
     assert answer.returncode == 1
     assert answer.stdout.splitlines() == [
         "       2 set aside as bad: field 'rejected' is missing",
-        "       1 set aside as bad: not JSON",
+        "       1 set aside as bad: not JSON: Expecting value",
     ]
     assert "mine.jsonl, line 41: field 'rejected' is missing; 3 of 43 rows cannot be used, more than" in answer.stderr
     assert list((project / "data" / "processed" / "rm").iterdir()) == []
