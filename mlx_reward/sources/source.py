@@ -30,10 +30,10 @@ def open_source(settings: DataSettings) -> Source:
     """The rows that ``settings`` name; what is on the network is fetched first."""
     name = settings.source
     if name == "starter":
-        return Source("group", _rows(sorted(STARTER.glob("*.jsonl"))))
+        return Source(settings.format, _rows(sorted(STARTER.glob("*.jsonl"))))
     if name in presets.NAMES:
         paths, format = presets.fetch(name)
-        return Source(format, _rows(paths))
+        return Source(format if settings.format == "auto" else settings.format, _rows(paths))
     found = files.find(name)
     if found is not None:
         return Source(settings.format, _rows(found))

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlx_reward.errors import InputError
 from mlx_reward.formats.convert import convert
 from mlx_reward.intake import pairs
 from mlx_reward.preferences import Message, Pair
@@ -15,7 +16,10 @@ from mlx_reward.sources.source import open_source
 def read_prompts(source: str) -> Iterator[str | list[Message]]:
     """The prompts of ``source``, which is given as ``data.source`` is; rows that cannot be used are passed over."""
     settings = DataSettings(source=source, format="auto", config=None, split=None, revision=None, max_bad_fraction=1)
-    with tempfile.TemporaryDirectory() as scratch, Ratings(Path(scratch)) as ratings:
-        for _, item in pairs(open_source(settings).rows, convert, None, ratings):
-            if isinstance(item, Pair):
-                yield item.prompt
+    try:
+        with tempfile.TemporaryDirectory() as scratch, Ratings(Path(scratch)) as ratings:
+            for _, item in pairs(open_source(settings).rows, convert, None, ratings):
+                if isinstance(item, Pair):
+                    yield item.prompt
+    except InputError as error:
+        raise InputError(f"split.exclude: {error}") from None

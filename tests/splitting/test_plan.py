@@ -1,6 +1,7 @@
 """No leaks: what belongs together shares a side, checked by a search of its own through the written files."""
 
 import itertools
+import json
 import os
 import random
 import re
@@ -16,6 +17,7 @@ from mlx_reward.ratings import Ratings
 from mlx_reward.settings.data import DataSettings
 from mlx_reward.settings.split import SplitSettings
 from mlx_reward.sources.source import open_source
+from mlx_reward.splitting.benchmarks import read_prompts
 from mlx_reward.splitting.near_duplicates import Signatures
 from mlx_reward.splitting.normalise import normalise
 from mlx_reward.splitting.plan import EXCLUDED, plan
@@ -81,6 +83,13 @@ def test_prompts_of_a_benchmark_are_left_out_but_not_their_whole_group(tmp_path:
     assert found.figures["pairs_excluded"] == 1
     with pytest.raises(InputError, match="all 40 pairs have prompts that occur in these files"):
         plan(make(FILLER), FILLER, settings(), tmp_path)
+
+
+def test_benchmarks_are_read_in_any_format_and_a_missing_one_is_told_by_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "bench.json").write_text(json.dumps([{"prompt": "q", "chosen": ["a"], "rejected": ["b"]}, {"id": 1}]))
+    assert list(read_prompts(str(tmp_path / "bench.json"))) == ["q"]
+    with pytest.raises(InputError, match="split.exclude: nowhere.jsonl: not there"):
+        list(read_prompts("nowhere.jsonl"))
 
 
 def test_the_same_seed_gives_the_same_split_and_another_another(tmp_path: Path) -> None:
