@@ -9,6 +9,7 @@ from mlx_lm.tuner.utils import linear_to_lora_layers
 
 from mlx_reward import fast_math
 from mlx_reward.backbone import transformer
+from mlx_reward.frozen import given
 from mlx_reward.prefix_cache import can_share
 
 
@@ -30,15 +31,20 @@ class RewardModel(nn.Module):
         """Whether responses to one prompt can share its computation; every architecture with plain attention can."""
         return self._shares_prefix
 
-    def hidden(self, tokens: mx.array, cache: Sequence[Any] | None = None) -> mx.array:
-        """Hidden states (B, T, D) of ``tokens`` (B, T), after the final norm."""
-        with fast_math.on_cpu(self.backbone):
+    def hidden(self, tokens: mx.array, cache: Sequence[Any] | None = None, below: mx.array | None = None) -> mx.array:
+        """Hidden states (B, T, D) of ``tokens`` (B, T), after the final norm.
+
+        ``below`` (B, T, D), where known, is what comes out of the frozen blocks, which then do not run.
+        """
+        with fast_math.on_cpu(self.backbone), given(self.backbone, below):
             states: mx.array = transformer(self.backbone)(tokens, cache=cache)
             return states
 
-    def __call__(self, tokens: mx.array, lengths: mx.array, cache: Sequence[Any] | None = None) -> mx.array:
+    def __call__(
+        self, tokens: mx.array, lengths: mx.array, cache: Sequence[Any] | None = None, below: mx.array | None = None
+    ) -> mx.array:
         """Rewards (B,) of right-padded ``tokens`` (B, T) with ``lengths`` (B,); causality keeps padding out of them."""
-        last = mx.take_along_axis(self.hidden(tokens, cache), (lengths - 1)[:, None, None], axis=1)[:, 0]  # B D
+        last = mx.take_along_axis(self.hidden(tokens, cache, below), (lengths - 1)[:, None, None], axis=1)[:, 0]  # B D
         values: mx.array = self.head(last.astype(mx.float32))
         return values[:, 0]
 

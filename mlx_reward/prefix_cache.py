@@ -25,13 +25,12 @@ class Recording:
 
 
 class Continuing:
-    """Puts the recorded prompt before each of N continuations; ``rows`` (N,) names the prompt of each."""
+    """Puts the recorded prompt of ``offset`` tokens before each of N continuations; ``rows`` (N,) names the prompt of each."""
 
-    def __init__(self, recorded: Recording, rows: mx.array) -> None:
-        if recorded.keys is None or recorded.values is None:
-            raise TypeError("this architecture keeps keys and values elsewhere")
-        self.keys, self.values = recorded.keys[rows], recorded.values[rows]
-        self.offset = self.keys.shape[2]
+    def __init__(self, recorded: Recording, rows: mx.array, offset: int) -> None:
+        self.offset = offset
+        if recorded.keys is not None and recorded.values is not None:  # else its block did not run, and will not
+            self.keys, self.values = recorded.keys[rows], recorded.values[rows]
 
     def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
         return mx.concatenate([self.keys, keys], axis=2), mx.concatenate([self.values, values], axis=2)

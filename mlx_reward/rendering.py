@@ -1,6 +1,5 @@
 """A conversation into token ids: the backbone's chat template, no control token out of data, never a cut response."""
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2.exceptions import TemplateError
-
-os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would tell everyone that PyTorch is missing
 from transformers import AutoTokenizer  # reads the variable when imported
 
 from mlx_reward.errors import InputError

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlx_reward.bundles import batches
+from mlx_reward.frozen import FrozenStates
 from mlx_reward.lanes import lanes, rewards
 from mlx_reward.model import RewardModel
 from mlx_reward.progress import bar
@@ -16,16 +17,24 @@ SAMPLE = 256  # the mean of so many rewards is known to 6 % of their deviation
 
 
 def score(
-    model: RewardModel, texts: Sequence[list[int]], prompts: Sequence[Hashable], what: str = "score"
+    model: RewardModel,
+    texts: Sequence[list[int]],
+    prompts: Sequence[Hashable],
+    what: str = "score",
+    below: FrozenStates | None = None,
 ) -> NDArray[np.float64]:
-    """Rewards (N,) of the token ids ``texts``, in their order. Texts with the same prompt share it. Dropout is off."""
+    """Rewards (N,) of the token ids ``texts``, in their order. Texts with the same prompt share it. Dropout is off.
+
+    ``below`` holds what the frozen blocks make of them, where that is known.
+    """
     was_training = model.training
     model.eval()
     streams = lanes()
     result = np.zeros(len(texts))
     with bar(total=len(texts), what=what, unit="text") as progress:
         for batch in batches(texts, prompts, TOKENS, model.shares_prefix):
-            found = rewards(model, [texts[i] for i in batch], [prompts[i] for i in batch], streams)
+            states = below.take(batch) if below else None
+            found = rewards(model, [texts[i] for i in batch], [prompts[i] for i in batch], streams, states)
             result[batch] = np.array(found)
             progress.update(len(batch))
     model.train(was_training)
@@ -34,7 +43,7 @@ def score(
 
 
 def mean_and_deviation(
-    model: RewardModel, texts: Sequence[list[int]], prompts: Sequence[Hashable], seed: int
+    model: RewardModel, texts: Sequence[list[int]], prompts: Sequence[Hashable], seed: int, below: FrozenStates | None
 ) -> tuple[float, float]:
     """Mean and standard deviation of the rewards of at most ``SAMPLE`` of ``texts``, of prompts drawn by ``seed``."""
     members: dict[Hashable, list[int]] = {}
@@ -42,5 +51,6 @@ def mean_and_deviation(
         members.setdefault(prompt, []).append(i)
     groups = list(members.values())
     drawn = [i for g in np.random.default_rng(seed).permutation(len(groups))[:SAMPLE] for i in groups[g]][:SAMPLE]
-    sample = score(model, [texts[i] for i in drawn], [prompts[i] for i in drawn], "training rewards")
+    states = below.take(drawn) if below else None
+    sample = score(model, [texts[i] for i in drawn], [prompts[i] for i in drawn], "training rewards", states)
     return float(sample.mean()), float(sample.std())

@@ -13,6 +13,7 @@ from mlx.utils import tree_flatten, tree_unflatten
 
 from mlx_reward.comparisons import Batch, Comparisons, epoch
 from mlx_reward.errors import InputError
+from mlx_reward.frozen import FrozenStates
 from mlx_reward.lanes import lanes, rewards
 from mlx_reward.losses import bradley_terry
 from mlx_reward.metrics import accuracy, nll
@@ -73,7 +74,20 @@ def learning_rate(peak: float, steps: int, warmup: float) -> Any:
     return optim.join_schedules([optim.linear_schedule(0.0, peak, rising), decay], [rising])
 
 
-def train(model: RewardModel, training: Comparisons, valid: Comparisons, settings: TrainSettings) -> History:
+@dataclass(frozen=True)
+class Frozen:
+    """What the frozen blocks make of the texts of train and valid, None where it is not kept."""
+
+    training: FrozenStates | None = None
+    valid: FrozenStates | None = None
+
+
+UNKNOWN = Frozen()
+
+
+def train(
+    model: RewardModel, training: Comparisons, valid: Comparisons, settings: TrainSettings, frozen: Frozen = UNKNOWN
+) -> History:
     """Fit ``model`` in place and leave it in its best state by NLL on ``valid``. Repeatable for one seed and machine."""
     per_epoch = math.ceil(len(training.pairs) / settings.batch_size)
     steps = per_epoch * settings.epochs
@@ -81,7 +95,7 @@ def train(model: RewardModel, training: Comparisons, valid: Comparisons, setting
     stops = {round(per_epoch * k / settings.evals_per_epoch) for k in range(1, settings.evals_per_epoch + 1)}
     history = History([], [], [])
     best = trainable(model)
-    step = _stepper(model, training, optimizer, settings.soft_labels)
+    step = _stepper(model, training, optimizer, settings.soft_labels, frozen.training)
     with bar(total=len(training.pairs) * settings.epochs, what="train", unit="pair") as progress:
         for number, batch in enumerate(_batches(training, settings), 1):
             loss, share_right = step(batch)
@@ -91,7 +105,7 @@ def train(model: RewardModel, training: Comparisons, valid: Comparisons, setting
             progress.update(len(batch.chosen))
             progress.set_postfix_str(_postfix(history), refresh=False)
             if (number - 1) % per_epoch + 1 in stops:
-                history.evaluations.append(evaluate(model, valid, number))
+                history.evaluations.append(evaluate(model, valid, number, frozen.valid))
                 if history.best.step == number:
                     best = trainable(model)
     model.update(best)
@@ -104,14 +118,17 @@ def _batches(training: Comparisons, settings: TrainSettings) -> Iterator[Batch]:
         yield from epoch(training, settings.batch_size, rng)
 
 
-def _stepper(model: RewardModel, training: Comparisons, optimizer: optim.Optimizer, soft_labels: bool) -> Any:
+def _stepper(
+    model: RewardModel, training: Comparisons, optimizer: optim.Optimizer, soft_labels: bool, frozen: FrozenStates | None
+) -> Any:
     """A function of a batch that takes one optimizer step and returns the loss and the accuracy on that batch."""
     streams = lanes()
     labels = np.array([pair.label if soft_labels else 1.0 for pair in training.pairs], dtype=np.float32)
 
     def loss_of(model: RewardModel, batch: Batch) -> tuple[mx.array, mx.array]:
         members = batch.texts.tolist()
-        r = rewards(model, [training.texts[i] for i in members], [training.prompts[i] for i in members], streams)
+        below = frozen.take(members) if frozen else None
+        r = rewards(model, [training.texts[i] for i in members], [training.prompts[i] for i in members], streams, below)
         margins = r[mx.array(batch.chosen)] - r[mx.array(batch.rejected)]
         return bradley_terry(margins, mx.array(labels[batch.members])), margins
 
@@ -127,9 +144,9 @@ def _stepper(model: RewardModel, training: Comparisons, optimizer: optim.Optimiz
     return step
 
 
-def evaluate(model: RewardModel, valid: Comparisons, step: int) -> Evaluation:
+def evaluate(model: RewardModel, valid: Comparisons, step: int, frozen: FrozenStates | None) -> Evaluation:
     """NLL and accuracy on ``valid``, at temperature 1."""
-    margins = valid.margins(score(model, valid.texts, valid.prompts, "valid"))
+    margins = valid.margins(score(model, valid.texts, valid.prompts, "valid", frozen))
     return Evaluation(step, nll(margins), accuracy(margins))
 
 

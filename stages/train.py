@@ -14,13 +14,14 @@ from mlx_reward.backbones.digest import digest
 from mlx_reward.comparisons import compare
 from mlx_reward.errors import InputError, run
 from mlx_reward.files import write_json
+from mlx_reward.frozen_store import frozen_states
 from mlx_reward.model import adapter_config, with_adapters
 from mlx_reward.preferences import read_pairs
 from mlx_reward.rendering import load_renderer
 from mlx_reward.scoring import mean_and_deviation
 from mlx_reward.settings.reader import read_section
 from mlx_reward.settings.train import TrainSettings
-from mlx_reward.training import train
+from mlx_reward.training import Frozen, train
 from stages import paths
 
 
@@ -32,11 +33,13 @@ def main() -> None:
         raise InputError(f"every pair has a response over train.max_seq_length ({settings.max_seq_length}); raise it")
     mx.random.seed(settings.seed)
     model = with_adapters(load_backbone(paths.BASE), settings.num_layers, **dict(settings.lora))
-    history = train(model, training, valid, settings)
-    mean, deviation = mean_and_deviation(model, training.texts, training.prompts, settings.seed)
+    base = digest(paths.BASE)
+    below = [frozen_states(model, c.texts, c.prompts, settings.frozen_cache, base) for c in (training, valid)]
+    history = train(model, training, valid, settings, Frozen(*below))
+    mean, deviation = mean_and_deviation(model, training.texts, training.prompts, settings.seed, below[0])
     config = checkpoint.RewardConfig(
         str(paths.BASE),
-        digest(paths.BASE),
+        base,
         renderer.chat_template,
         settings.max_seq_length,
         mean,

@@ -1,6 +1,6 @@
 """Section ``train``: the reward model and how it is fitted. Names are mlx-lm's own."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ class TrainSettings(Settings):
     warmup: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0)]
     soft_labels: bool
+    frozen_cache: Literal["auto", "off"] | Annotated[float, Field(gt=0)]
     max_seq_length: Annotated[int, Field(ge=8)]
     evals_per_epoch: Annotated[int, Field(ge=1)]
     seed: Annotated[int, Field(ge=0)]

@@ -1,0 +1,112 @@
+"""Frozen states of a set of texts, from memory's budget: computed, or read where an earlier run left them.
+
+They are kept in the cache folder under a digest of all they depend on: the backbone, how many blocks are frozen, the tokens.
+"""
+
+import hashlib
+import os
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from mlx_reward.bundles import batches
+from mlx_reward.cache import cache_folder
+from mlx_reward.files import whole_file
+from mlx_reward.frozen import FrozenStates, frozen_blocks
+from mlx_reward.lanes import lanes, states_below
+from mlx_reward.model import RewardModel
+from mlx_reward.progress import bar
+from mlx_reward.scoring import TOKENS
+
+DISK_BYTES = 4 << 30  # kept between runs; the files not used for longest go first
+Budget = float | str  # GB, or "auto", or "off"
+
+
+def frozen_states(
+    model: RewardModel, texts: Sequence[list[int]], prompts: Sequence[Hashable], budget: Budget, backbone: str
+) -> FrozenStates | None:
+    """States of ``texts`` below the first adapter, or None where nothing is frozen, it would not fit, or it is not exact.
+
+    ``backbone`` is the digest of the backbone, ``budget`` the memory allowed, in GB; "auto" is a quarter of the machine's.
+    """
+    size = sum(map(len, texts)) * model.head.weight.shape[1] * 4
+    if not texts or frozen_blocks(model.backbone) == 0 or size > allowed(budget):
+        return None
+    path = cache_folder() / "frozen" / f"{_key(model, texts, backbone)}.safetensors"
+    states = _read(path)
+    if states is None:
+        states = _compute(model, texts, prompts)
+        _keep(path, states)
+    found = FrozenStates.of_texts(states, texts)
+    return found if is_exact(model, texts[0], found) else None
+
+
+def allowed(budget: Budget) -> float:
+    """Bytes."""
+    if budget == "off":
+        return 0
+    if budget == "auto":
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 4
+    return float(budget) * 1e9
+
+
+def is_exact(model: RewardModel, text: list[int], states: FrozenStates) -> bool:
+    """Whether ``text``, the first, comes to the same hidden state with ``states`` as without: not every architecture can."""
+    tokens = mx.array([text])
+    plain, fast = model.hidden(tokens), model.hidden(tokens, below=states.of([0], 0, len(text)))
+    return plain.shape == fast.shape and mx.allclose(plain, fast, rtol=1e-3, atol=1e-4).item() is True
+
+
+def _compute(model: RewardModel, texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> mx.array:
+    streams, found = lanes(), [mx.zeros((0,))] * len(texts)
+    with bar(total=len(texts), what="frozen blocks", unit="text") as progress:
+        for batch in batches(texts, prompts, TOKENS, model.shares_prefix):
+            states = states_below(model, [texts[i] for i in batch], [prompts[i] for i in batch], streams)
+            mx.eval(states)
+            ends = np.cumsum([len(texts[i]) for i in batch]).tolist()
+            for i, end in zip(batch, ends, strict=True):
+                found[i] = states[end - len(texts[i]) : end]
+            progress.update(len(batch))
+    joined = mx.concatenate(found)
+    mx.eval(joined)
+    return joined
+
+
+def _key(model: RewardModel, texts: Sequence[list[int]], backbone: str) -> str:
+    digest = hashlib.sha256(f"{backbone} {frozen_blocks(model.backbone)} {mx.default_device()}".encode())
+    for text in texts:
+        digest.update(np.array([len(text), *text], dtype=np.int32).tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _read(path: Path) -> mx.array | None:
+    try:
+        loaded: Any = mx.load(str(path))
+        states: mx.array = loaded["states"]
+        mx.eval(states)
+        path.touch()
+    except (RuntimeError, OSError, KeyError, TypeError):  # not there, or damaged: it is made again
+        return None
+    return states
+
+
+def _keep(path: Path, states: mx.array) -> None:
+    """Room is made first; a cache that cannot be written is no reason to stop."""
+    if states.nbytes > DISK_BYTES:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        others = sorted(path.parent.glob("*.safetensors"), key=lambda p: -p.stat().st_mtime)
+        total = states.nbytes
+        for other in others:
+            total += other.stat().st_size
+            if total > DISK_BYTES:
+                other.unlink()
+        with whole_file(path) as temporary:
+            mx.save_safetensors(str(temporary) + ".safetensors", {"states": states})
+            os.replace(str(temporary) + ".safetensors", temporary)
+    except OSError as error:
+        print(f"note: hidden states could not be kept for the next run ({error.strerror})")
