@@ -1,31 +1,90 @@
 """The figures of metrics/eval.json: what the model is worth on pairs it never saw, before and after temperature."""
 
+from collections.abc import Callable
+
 import numpy as np
 
+from mlx_reward import length_bias
 from mlx_reward.comparisons import Comparisons
-from mlx_reward.metrics import Array, accuracy, brier, ece, longer_wins, nll, reliability
+from mlx_reward.intervals import draws, interval
+from mlx_reward.metrics import Array, accuracy, auroc, brier, ece, nll, reliability
+
+Figures = dict[str, float | int]
+Row = dict[str, float | int | str]
 
 
-def figures(test: Comparisons, rewards: Array, temperature: float, bins: int) -> dict[str, float | int]:
-    """Flat figures on ``test`` with the (N,) ``rewards`` of its texts; ``*_before`` are those at temperature 1."""
+def figures(test: Comparisons, rewards: Array, temperature: float, bins: int) -> Figures:
+    """Flat figures on ``test`` with the (N,) ``rewards`` of its texts; ``*_before`` are those at temperature 1.
+
+    ``*_low`` and ``*_high`` bound 95 % intervals.
+    """
     margins = test.margins(rewards)
     logits = margins / temperature
     return {
-        "accuracy": accuracy(margins),
-        "ece": ece(reliability(logits, bins)),
+        **headline(logits, [pair.prompt_key for pair in test.pairs], bins),
         "ece_before": ece(reliability(margins, bins)),
         "ece_bins": min(bins, len(margins)),
-        "nll": nll(logits),
         "nll_before": nll(margins),
-        "brier": brier(logits),
         "brier_before": brier(margins),
+        "auroc": auroc(logits),
         "temperature": temperature,
         "reward_chosen_mean": float(np.mean(rewards[test.chosen])),
         "reward_rejected_mean": float(np.mean(rewards[test.rejected])),
-        "longer_wins_accuracy": longer_wins([p.chosen for p in test.pairs], [p.rejected for p in test.pairs]),
+        **length_bias.figures(margins, *lengths(test)),
         "pairs": len(margins),
         "ties": int((margins == 0).sum()),
         "texts": len(test.texts),
         "prompts_cut": test.cut,
         "pairs_dropped": len(test.dropped),
     }
+
+
+def headline(logits: Array, prompts: list[str], bins: int) -> Figures:
+    """Accuracy, ECE, NLL and Brier score, each with its interval."""
+    measures: dict[str, Callable[[Array], float]] = {
+        "accuracy": accuracy,
+        "ece": lambda drawn: ece(reliability(drawn, bins)),
+        "nll": nll,
+        "brier": brier,
+    }
+    drawn, found = draws(prompts), Figures()
+    for name, measure in measures.items():
+        low, high = interval(lambda indices, measure=measure: measure(logits[indices]), drawn)  # type: ignore[misc]
+        found |= {name: measure(logits), f"{name}_low": low, f"{name}_high": high}
+    return found
+
+
+def subset_rows(test: Comparisons, margins: Array) -> list[Row]:
+    """Accuracy of each subset with its interval, the largest subset first."""
+    members: dict[str, list[int]] = {}
+    for i, pair in enumerate(test.pairs):
+        members.setdefault(pair.subset or "(none)", []).append(i)
+    return [_subset_row(name, test, margins, members[name]) for name in sorted(members, key=lambda n: (-len(members[n]), n))]
+
+
+def _subset_row(name: str, test: Comparisons, margins: Array, members: list[int]) -> Row:
+    own = margins[members]
+    low, high = interval(lambda drawn: accuracy(own[drawn]), draws([test.pairs[i].prompt_key for i in members]))
+    return {"subset": name, "accuracy": accuracy(own), "low": low, "high": high, "pairs": len(members)}
+
+
+def reward_rows(test: Comparisons, rewards: Array, temperature: float) -> list[Row]:
+    """What the model says of each pair, for comparing runs pair by pair."""
+    margins = test.margins(rewards)
+    return [
+        {
+            "id": pair.id,
+            "prompt": pair.prompt_key,
+            "subset": pair.subset or "(none)",
+            "reward_chosen": float(rewards[chosen]),
+            "reward_rejected": float(rewards[rejected]),
+            "logit": float(margin / temperature),
+        }
+        for pair, chosen, rejected, margin in zip(test.pairs, test.chosen, test.rejected, margins, strict=True)
+    ]
+
+
+def lengths(test: Comparisons) -> tuple[Array, Array]:
+    """Characters of the chosen and of the rejected responses (P,)."""
+    chosen, rejected = (np.array([len(getattr(pair, side)) for pair in test.pairs], float) for side in ("chosen", "rejected"))
+    return chosen, rejected

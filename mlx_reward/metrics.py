@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
+from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
 
@@ -53,6 +54,20 @@ def ece(diagram: list[Bin]) -> float:
     return gaps / sum(b.count for b in diagram)
 
 
-def longer_wins(chosen: list[str], rejected: list[str]) -> float:
-    """Accuracy of always preferring the longer response (in characters): the baseline a reward model must beat."""
-    return accuracy(np.array([len(c) - len(r) for c, r in zip(chosen, rejected, strict=True)], dtype=np.float64))
+def auroc(logits: Array) -> float:
+    """How well confidence tells right from wrong decisions: the chance that a right one is the more confident of two.
+
+    Area under the ROC curve of sigmoid(|logit|) for "correct" (Hanley & McNeil 1982); 0.5 where all are right or all wrong.
+    """
+    correct, rank = logits > 0, rankdata(np.abs(logits))
+    right, wrong = int(correct.sum()), int((~correct).sum())
+    if right == 0 or wrong == 0:
+        return 0.5
+    return float((rank[correct].sum() - right * (right + 1) / 2) / (right * wrong))
+
+
+def coverage(logits: Array, steps: int = 20) -> list[tuple[float, float]]:
+    """(share of pairs, accuracy on them) when only the most confident pairs are decided."""
+    decided = logits[np.argsort(-np.abs(logits), kind="stable")]
+    counts = sorted({max(1, round(len(logits) * k / steps)) for k in range(1, steps + 1)})
+    return [(count / len(logits), accuracy(decided[:count])) for count in counts]

@@ -7,6 +7,7 @@ PARAMS = Path("params.yaml")
 BASE = Path("checkpoints/sft_merged_model")
 REWARD_MODEL = Path("checkpoints/rm_model_bt")
 CALIBRATION = Path("checkpoints/calibration.json")
+TEST_REWARDS = Path("checkpoints/test_rewards.jsonl")
 
 PAIRS = Path("data/processed/rm/rm_pairwise_train.jsonl")
 REJECTED_ROWS = Path("data/processed/rm/rejected_rows.jsonl")

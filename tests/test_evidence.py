@@ -1,6 +1,7 @@
 """Figures of metrics/eval.json, plots, and the bag-of-words baseline."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 
 from mlx_reward.baselines import bag_of_words_margins
-from mlx_reward.comparisons import compare
-from mlx_reward.evidence import figures
+from mlx_reward.comparisons import Comparisons, compare
+from mlx_reward.evidence import figures, reward_rows, subset_rows
 from mlx_reward.metrics import accuracy, reliability
 from mlx_reward.plots import draw_reliability, histogram_rows, reliability_rows
 from mlx_reward.preferences import Pair
@@ -32,6 +33,34 @@ def test_figures_by_hand() -> None:
     assert (found["reward_chosen_mean"], found["reward_rejected_mean"]) == (0.5, 0.0)
     assert (found["pairs"], found["texts"], found["ties"], found["longer_wins_accuracy"]) == (2, 4, 0, 0.5)
     assert all(isinstance(v, (int, float)) for v in json.loads(json.dumps(found)).values())
+
+
+def test_every_interval_holds_its_figure_and_subsets_add_up() -> None:
+    data, rewards = many(120)
+    found = figures(data, rewards, temperature=1.0, bins=15)
+    for name in ("accuracy", "nll", "brier"):
+        assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
+    rows = subset_rows(data, data.margins(rewards))
+    assert sum(row["pairs"] for row in rows) == 120  # type: ignore[misc]  # counts are numbers
+    mean = sum(row["pairs"] * row["accuracy"] for row in rows) / 120  # type: ignore[operator,misc]  # as above
+    assert mean == pytest.approx(found["accuracy"])
+
+
+def test_reward_rows_say_what_the_figures_say() -> None:
+    data, rewards = many(60)
+    rows = reward_rows(data, rewards, temperature=2.0)
+    assert accuracy(np.array([row["logit"] for row in rows], float)) == figures(data, rewards, 2.0, 15)["accuracy"]
+    assert all(row["reward_chosen"] - row["reward_rejected"] == pytest.approx(2 * row["logit"]) for row in rows)  # type: ignore[operator]
+
+
+def many(count: int) -> tuple[Comparisons, np.ndarray]:
+    """Pairs of three subsets with random rewards, right more often than not."""
+    rows = [replace(pair(n, "good" * (1 + n % 3), "bad" * (1 + n % 4)), subset="abc"[n % 3]) for n in range(count)]
+    data = compare(rows, Renderer(tiny.tokenizer(), 200))
+    rng = np.random.default_rng(0)
+    rewards = rng.normal(size=len(data.texts))
+    rewards[data.chosen] += 1
+    return data, rewards
 
 
 def test_bag_of_words_learns_words_and_nothing_from_noise() -> None:

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 from scipy.special import expit
-from sklearn.metrics import brier_score_loss, log_loss
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from mlx_reward.metrics import accuracy, brier, ece, longer_wins, nll, reliability
+from mlx_reward.metrics import accuracy, auroc, brier, coverage, ece, nll, reliability
 
 LOGITS = np.random.default_rng(0).normal(0.5, 2.0, size=501)
 
@@ -62,5 +62,16 @@ def test_more_bins_than_pairs() -> None:
     assert len(reliability(np.array([1.0, -2.0]), 15)) == 2
 
 
-def test_longer_wins() -> None:
-    assert longer_wins(["aa", "b", "cc"], ["a", "bb", "cc"]) == 0.5
+def test_auroc_is_that_of_scikit_learn() -> None:
+    rounded = np.round(LOGITS, 1)  # with ties among the confidences
+    assert auroc(rounded) == pytest.approx(roc_auc_score(rounded > 0, np.abs(rounded)))
+    assert auroc(np.array([1.0, 2.0])) == 0.5
+
+
+def test_coverage_decides_the_most_confident_first() -> None:
+    assert coverage(np.array([0.1, -3.0, 2.0, -0.5]), steps=4) == [
+        (0.25, 0.0),
+        (0.5, 0.5),
+        (0.75, pytest.approx(1 / 3)),
+        (1.0, 0.5),
+    ]
