@@ -17,7 +17,7 @@ from mlx_reward.backbone import load_backbone
 from mlx_reward.backbones.digest import digest
 from mlx_reward.errors import InputError
 from mlx_reward.files import read_json, whole_folder, write_json
-from mlx_reward.model import RewardModel, hidden_size
+from mlx_reward.model import RewardNetwork, hidden_size
 from mlx_reward.rendering import Renderer, load_renderer
 
 FORMAT_VERSION = 1
@@ -38,7 +38,7 @@ class RewardConfig:
     format_version: int = FORMAT_VERSION
 
 
-def save(folder: Path, model: RewardModel, adapter_config: dict[str, object], config: RewardConfig) -> None:
+def save(folder: Path, model: RewardNetwork, adapter_config: dict[str, object], config: RewardConfig) -> None:
     """Write the checkpoint; ``folder`` appears whole or, on any failure, not at all."""
     adapters = dict(tree_flatten(model.backbone.trainable_parameters()))
     head = dict(tree_flatten(model.head.parameters()))
@@ -49,14 +49,14 @@ def save(folder: Path, model: RewardModel, adapter_config: dict[str, object], co
         write_json(temporary / "reward_config.json", dataclasses.asdict(config))
 
 
-def load(folder: Path, base: Path) -> tuple[RewardModel, Renderer, RewardConfig]:
+def load(folder: Path, base: Path) -> tuple[RewardNetwork, Renderer, RewardConfig]:
     """The reward model in ``folder`` over the backbone in ``base``, ready to score; InputError where they do not fit."""
     config = read_config(folder)
     if digest(base) != config.base_digest:
         raise InputError(f"{folder} was trained on another backbone than {base}; {REMEDY.replace('makes', 'remakes')}")
     try:
         backbone = load_adapters(load_backbone(base), str(folder))
-        model = RewardModel(backbone, hidden_size(backbone))
+        model = RewardNetwork(backbone, hidden_size(backbone))
         model.head.load_weights(str(folder / "reward_head.safetensors"))
     except (FileNotFoundError, ValueError, RuntimeError) as error:
         raise InputError(f"{folder}: not a whole checkpoint ({error}); {REMEDY}") from None

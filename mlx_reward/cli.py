@@ -2,9 +2,16 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mlx_reward.errors import run
+
+EXAMPLE = """rows hold prompt and response, prompt and responses, messages, or prompt, chosen and rejected
+
+example:
+  mlx-reward {0} answers.jsonl -o scored.jsonl"""
 
 
 def main() -> int:
@@ -17,6 +24,18 @@ def main() -> int:
     compare.add_argument("old", type=Path, help="checkpoints/test_rewards.jsonl of the earlier run")
     compare.add_argument("new", type=Path, help="that of the later run")
     compare.set_defaults(command=_compare)
+    for name, command, says in (
+        ("score", _score, "write rows with the reward of each response"),
+        ("rank", _rank, "write rows with their responses sorted, best first"),
+    ):
+        rows = commands.add_parser(name, help=says, epilog=EXAMPLE.format(name), formatter_class=argparse.RawTextHelpFormatter)
+        rows.add_argument("source", help="jsonl, json, csv or parquet file, plain, .gz or .zst; - is standard input")
+        rows.add_argument("-o", "--output", default="-", help="a .jsonl file; a stopped job goes on where it was (default: -)")
+        rows.add_argument("-m", "--model", type=Path, default=Path("checkpoints/rm_model_bt"), help="checkpoint folder")
+        rows.add_argument("-b", "--base", type=Path, help="backbone folder, where it is not beside the checkpoint")
+        if name == "score":
+            rows.add_argument("-n", "--normalize", choices=["zscore", "sigmoid"], help="by the training rewards")
+        rows.set_defaults(command=command)
     arguments = parser.parse_args()
     return run(lambda: arguments.command(arguments))
 
@@ -26,6 +45,29 @@ def _doctor(_: argparse.Namespace) -> None:
 
     for what, how in report():
         print(f"{what:<16}{how}")
+
+
+def _score(arguments: argparse.Namespace) -> None:
+    from mlx_reward.score_rows import score_rows
+
+    _run(arguments, lambda model, rows: score_rows(model, rows, arguments.normalize), str(arguments.normalize))
+
+
+def _rank(arguments: argparse.Namespace) -> None:
+    from mlx_reward.score_rows import rank_rows
+
+    _run(arguments, rank_rows, "rank")
+
+
+def _run(arguments: argparse.Namespace, work: Callable[..., list[dict[str, Any]]], what: str) -> None:
+    from mlx_reward.reward_model import RewardModel
+    from mlx_reward.row_jobs import run_job
+
+    model = RewardModel.load(arguments.model, arguments.base)
+    identity = f"{what} {model.digest}"
+    errors = run_job(arguments.source, arguments.output, lambda rows: work(model, rows), identity)
+    if errors:
+        print(f"{errors} rows could not be scored; they came out with the field 'error'", file=sys.stderr)
 
 
 def _compare(arguments: argparse.Namespace) -> None:

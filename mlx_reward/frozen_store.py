@@ -17,7 +17,7 @@ from mlx_reward.cache import cache_folder
 from mlx_reward.files import whole_file
 from mlx_reward.frozen import FrozenStates, frozen_blocks
 from mlx_reward.lanes import lanes, states_below
-from mlx_reward.model import RewardModel
+from mlx_reward.model import RewardNetwork
 from mlx_reward.progress import bar
 from mlx_reward.scoring import TOKENS
 
@@ -26,7 +26,7 @@ Budget = float | str  # GB, or "auto", or "off"
 
 
 def frozen_states(
-    model: RewardModel, texts: Sequence[list[int]], prompts: Sequence[Hashable], budget: Budget, backbone: str
+    model: RewardNetwork, texts: Sequence[list[int]], prompts: Sequence[Hashable], budget: Budget, backbone: str
 ) -> FrozenStates | None:
     """States of ``texts`` below the first adapter, or None where nothing is frozen, it would not fit, or it is not exact.
 
@@ -53,14 +53,14 @@ def allowed(budget: Budget) -> float:
     return float(budget) * 1e9
 
 
-def is_exact(model: RewardModel, text: list[int], states: FrozenStates) -> bool:
+def is_exact(model: RewardNetwork, text: list[int], states: FrozenStates) -> bool:
     """Whether ``text``, the first, comes to the same hidden state with ``states`` as without: not every architecture can."""
     tokens = mx.array([text])
     plain, fast = model.hidden(tokens), model.hidden(tokens, below=states.of([0], 0, len(text)))
     return plain.shape == fast.shape and mx.allclose(plain, fast, rtol=1e-3, atol=1e-4).item() is True
 
 
-def _compute(model: RewardModel, texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> mx.array:
+def _compute(model: RewardNetwork, texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> mx.array:
     streams, found = lanes(), [mx.zeros((0,))] * len(texts)
     with bar(total=len(texts), what="frozen blocks", unit="text") as progress:
         for batch in batches(texts, prompts, TOKENS, model.shares_prefix):
@@ -75,7 +75,7 @@ def _compute(model: RewardModel, texts: Sequence[list[int]], prompts: Sequence[H
     return joined
 
 
-def _key(model: RewardModel, texts: Sequence[list[int]], backbone: str) -> str:
+def _key(model: RewardNetwork, texts: Sequence[list[int]], backbone: str) -> str:
     digest = hashlib.sha256(f"{backbone} {frozen_blocks(model.backbone)} {mx.default_device()}".encode())
     for text in texts:
         digest.update(np.array([len(text), *text], dtype=np.int32).tobytes())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mlx_reward.bundles import Bundle, bundle, spread
 from mlx_reward.frozen import FrozenStates, tapped
-from mlx_reward.model import RewardModel
+from mlx_reward.model import RewardNetwork
 from mlx_reward.prefix_cache import Continuing, Recording
 
 Below = FrozenStates | None
@@ -31,7 +31,7 @@ def _cores() -> int:
 
 
 def rewards(
-    model: RewardModel,
+    model: RewardNetwork,
     texts: Sequence[list[int]],
     prompts: Sequence[Hashable],
     streams: Sequence[mx.Stream],
@@ -57,7 +57,7 @@ def _same_prefix_length(bundles: list[Bundle]) -> list[list[Bundle]]:
     return list(by_length.values())
 
 
-def _run(model: RewardModel, texts: Sequence[list[int]], bundles: list[Bundle], stream: mx.Stream, below: Below) -> mx.array:
+def _run(model: RewardNetwork, texts: Sequence[list[int]], bundles: list[Bundle], stream: mx.Stream, below: Below) -> mx.array:
     """Rewards of the members of ``bundles``, which have prefixes of one length, in their order."""
     prefix, firsts, members = bundles[0].prefix, [b.members[0] for b in bundles], [i for b in bundles for i in b.members]
     tokens, lengths = map(mx.array, pad([texts[i][prefix:] for i in members]))
@@ -72,7 +72,7 @@ def _run(model: RewardModel, texts: Sequence[list[int]], bundles: list[Bundle], 
 
 
 def states_below(
-    model: RewardModel, texts: Sequence[list[int]], prompts: Sequence[Hashable], streams: Sequence[mx.Stream]
+    model: RewardNetwork, texts: Sequence[list[int]], prompts: Sequence[Hashable], streams: Sequence[mx.Stream]
 ) -> mx.array:
     """(S, D) what the frozen blocks make of every token of ``texts``, one text after the other; prompts are shared."""
     parts = spread(bundle(texts, prompts, model.shares_prefix), texts, len(streams))
@@ -83,7 +83,9 @@ def states_below(
     return mx.concatenate([found[i] for i in range(len(texts))])
 
 
-def _run_below(model: RewardModel, texts: Sequence[list[int]], bundles: list[Bundle], stream: mx.Stream) -> dict[int, mx.array]:
+def _run_below(
+    model: RewardNetwork, texts: Sequence[list[int]], bundles: list[Bundle], stream: mx.Stream
+) -> dict[int, mx.array]:
     prefix, members = bundles[0].prefix, [i for b in bundles for i in b.members]
     rows = [row for row, b in enumerate(bundles) for _ in b.members]
     tokens, lengths = pad([texts[i][prefix:] for i in members])

@@ -13,7 +13,7 @@ from mlx_reward.frozen import given
 from mlx_reward.prefix_cache import can_share
 
 
-class RewardModel(nn.Module):
+class RewardNetwork(nn.Module):
     """r(x, y) = w . h + b, with h the hidden state (after the final norm) of the last non-padding token.
 
     The head starts at zero, so that every reward is 0 and the first Bradley-Terry loss is log 2.
@@ -49,14 +49,14 @@ class RewardModel(nn.Module):
         return values[:, 0]
 
 
-def with_adapters(backbone: nn.Module, num_layers: int, rank: int, scale: float, dropout: float) -> RewardModel:
+def with_adapters(backbone: nn.Module, num_layers: int, rank: int, scale: float, dropout: float) -> RewardNetwork:
     """A trainable reward model over the frozen ``backbone``: LoRA on every linear layer of its last ``num_layers`` blocks.
 
     ``num_layers`` -1 means all of them, as in mlx-lm.
     """
     config = {"rank": rank, "scale": scale, "dropout": dropout}
     linear_to_lora_layers(backbone, num_layers, config)
-    return RewardModel(backbone, hidden_size(backbone))
+    return RewardNetwork(backbone, hidden_size(backbone))
 
 
 def hidden_size(backbone: nn.Module) -> int:

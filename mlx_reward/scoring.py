@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mlx_reward.bundles import batches
 from mlx_reward.frozen import FrozenStates
 from mlx_reward.lanes import lanes, rewards
-from mlx_reward.model import RewardModel
+from mlx_reward.model import RewardNetwork
 from mlx_reward.progress import bar
 
 TOKENS = 2048  # a batch: enough to fill the matmuls; more only leaves the caches
@@ -17,7 +17,7 @@ SAMPLE = 256  # the mean of so many rewards is known to 6 % of their deviation
 
 
 def score(
-    model: RewardModel,
+    model: RewardNetwork,
     texts: Sequence[list[int]],
     prompts: Sequence[Hashable],
     what: str = "score",
@@ -43,7 +43,7 @@ def score(
 
 
 def mean_and_deviation(
-    model: RewardModel, texts: Sequence[list[int]], prompts: Sequence[Hashable], seed: int, below: FrozenStates | None
+    model: RewardNetwork, texts: Sequence[list[int]], prompts: Sequence[Hashable], seed: int, below: FrozenStates | None
 ) -> tuple[float, float]:
     """Mean and standard deviation of the rewards of at most ``SAMPLE`` of ``texts``, of prompts drawn by ``seed``."""
     members: dict[Hashable, list[int]] = {}

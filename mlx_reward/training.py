@@ -17,7 +17,7 @@ from mlx_reward.frozen import FrozenStates
 from mlx_reward.lanes import lanes, rewards
 from mlx_reward.losses import bradley_terry
 from mlx_reward.metrics import accuracy, nll
-from mlx_reward.model import RewardModel
+from mlx_reward.model import RewardNetwork
 from mlx_reward.progress import bar
 from mlx_reward.scoring import score
 from mlx_reward.settings.train import TrainSettings
@@ -86,7 +86,7 @@ UNKNOWN = Frozen()
 
 
 def train(
-    model: RewardModel, training: Comparisons, valid: Comparisons, settings: TrainSettings, frozen: Frozen = UNKNOWN
+    model: RewardNetwork, training: Comparisons, valid: Comparisons, settings: TrainSettings, frozen: Frozen = UNKNOWN
 ) -> History:
     """Fit ``model`` in place and leave it in its best state by NLL on ``valid``. Repeatable for one seed and machine."""
     per_epoch = math.ceil(len(training.pairs) / settings.batch_size)
@@ -119,13 +119,13 @@ def _batches(training: Comparisons, settings: TrainSettings) -> Iterator[Batch]:
 
 
 def _stepper(
-    model: RewardModel, training: Comparisons, optimizer: optim.Optimizer, soft_labels: bool, frozen: FrozenStates | None
+    model: RewardNetwork, training: Comparisons, optimizer: optim.Optimizer, soft_labels: bool, frozen: FrozenStates | None
 ) -> Any:
     """A function of a batch that takes one optimizer step and returns the loss and the accuracy on that batch."""
     streams = lanes()
     labels = np.array([pair.label if soft_labels else 1.0 for pair in training.pairs], dtype=np.float32)
 
-    def loss_of(model: RewardModel, batch: Batch) -> tuple[mx.array, mx.array]:
+    def loss_of(model: RewardNetwork, batch: Batch) -> tuple[mx.array, mx.array]:
         members = batch.texts.tolist()
         below = frozen.take(members) if frozen else None
         r = rewards(model, [training.texts[i] for i in members], [training.prompts[i] for i in members], streams, below)
@@ -144,13 +144,13 @@ def _stepper(
     return step
 
 
-def evaluate(model: RewardModel, valid: Comparisons, step: int, frozen: FrozenStates | None) -> Evaluation:
+def evaluate(model: RewardNetwork, valid: Comparisons, step: int, frozen: FrozenStates | None) -> Evaluation:
     """NLL and accuracy on ``valid``, at temperature 1."""
     margins = valid.margins(score(model, valid.texts, valid.prompts, "valid", frozen))
     return Evaluation(step, nll(margins), accuracy(margins))
 
 
-def trainable(model: RewardModel) -> dict[str, Any]:
+def trainable(model: RewardNetwork) -> dict[str, Any]:
     """A copy of the trainable parameters, as a tree for ``model.update``."""
     parameters: Any = tree_flatten(model.trainable_parameters())
     copies = [(name, mx.array(value)) for name, value in parameters]

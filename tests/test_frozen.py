@@ -13,14 +13,14 @@ from mlx_reward import frozen_store
 from mlx_reward.frozen import FrozenStates, frozen_blocks
 from mlx_reward.frozen_store import allowed, frozen_states
 from mlx_reward.lanes import lanes, rewards, states_below
-from mlx_reward.model import RewardModel, with_adapters
+from mlx_reward.model import RewardNetwork, with_adapters
 from mlx_reward.scoring import score
 from tests import tiny
 
 ARCHITECTURES = ["llama", "gemma", "gemma2", "qwen2", "qwen3", "phi3"]
 
 
-def make(kind: str = "llama", num_layers: int = 1) -> RewardModel:
+def make(kind: str = "llama", num_layers: int = 1) -> RewardNetwork:
     backbone = tiny.model(kind)
     backbone.freeze()
     mx.random.seed(0)
@@ -36,7 +36,7 @@ def conversations(seed: int = 0) -> tuple[list[list[int]], list[int]]:
     return [prompts[i % 4] + rng.integers(1, 50, rng.integers(2, 9)).tolist() for i in range(10)], [i % 4 for i in range(10)]
 
 
-def known(model: RewardModel, texts: list[list[int]], prompts: list[int]) -> FrozenStates:
+def known(model: RewardNetwork, texts: list[list[int]], prompts: list[int]) -> FrozenStates:
     return FrozenStates.of_texts(states_below(model, texts, prompts, lanes()), texts)
 
 
@@ -46,7 +46,7 @@ def test_rewards_and_gradients_are_those_of_the_whole_model(kind: str, num_layer
     model, (texts, prompts) = make(kind, num_layers), conversations()
     states = known(model, texts, prompts)
 
-    def loss(model: RewardModel, below: FrozenStates | None) -> mx.array:
+    def loss(model: RewardNetwork, below: FrozenStates | None) -> mx.array:
         return (rewards(model, texts, prompts, lanes(), below) ** 2).mean()
 
     value_and_grad: Any = nn.value_and_grad(model, loss)

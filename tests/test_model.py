@@ -9,7 +9,7 @@ import pytest
 from mlx_reward.bundles import batches, bundle, common_prefix, spread
 from mlx_reward.lanes import lanes, pad, rewards
 from mlx_reward.losses import bradley_terry
-from mlx_reward.model import RewardModel, with_adapters
+from mlx_reward.model import RewardNetwork, with_adapters
 from mlx_reward.scoring import score
 from tests import tiny
 
@@ -23,7 +23,7 @@ PROMPTS = ["a", "a", "b", "c", "a", "b", "b", "b"]  # c stands alone
 TEXTS = [PREFIXES[p] + RNG.integers(0, 256, n).tolist() for p, n in zip(PROMPTS, (5, 40, 3, 17, 90, 17, 2, 1), strict=True)]
 
 
-def lively(architecture: str) -> RewardModel:
+def lively(architecture: str) -> RewardNetwork:
     """A reward model whose head and adapters are not zero."""
     model = with_adapters(tiny.model(architecture), -1, rank=4, scale=2.0, dropout=0.0)
     model.backbone.freeze()
@@ -49,11 +49,11 @@ def test_sharing_prompts_and_splitting_over_streams_change_neither_rewards_nor_g
     model = lively(architecture)
     assert model.shares_prefix
 
-    def plain(model: RewardModel) -> mx.array:
+    def plain(model: RewardNetwork) -> mx.array:
         tokens, lengths = pad(TEXTS)
         return mx.tanh(model(mx.array(tokens), mx.array(lengths))).sum()
 
-    def shared(model: RewardModel) -> mx.array:
+    def shared(model: RewardNetwork) -> mx.array:
         return mx.tanh(rewards(model, TEXTS, PROMPTS, [mx.new_stream(mx.cpu) for _ in range(3)])).sum()
 
     expected, gradient = _value_and_grad(model, plain)
@@ -63,7 +63,7 @@ def test_sharing_prompts_and_splitting_over_streams_change_neither_rewards_nor_g
         assert np.abs(found[name] - g).max() <= 1e-3 * np.abs(g).max() + 1e-6, name
 
 
-def _value_and_grad(model: RewardModel, function) -> tuple[float, dict[str, np.ndarray]]:  # type: ignore[no-untyped-def]  # test helper
+def _value_and_grad(model: RewardNetwork, function) -> tuple[float, dict[str, np.ndarray]]:  # type: ignore[no-untyped-def]  # test helper
     import mlx.nn as nn
     from mlx.utils import tree_flatten
 

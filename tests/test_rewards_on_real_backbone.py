@@ -19,7 +19,7 @@ ANSWERS = [
 
 
 @pytest.fixture(scope="module")
-def scored() -> tuple[checkpoint.RewardModel, list[list[int]]]:
+def scored() -> tuple[checkpoint.RewardNetwork, list[list[int]]]:
     if not MODEL.exists():
         pytest.skip("no trained model; run `make repro` first")
     model, renderer, _ = checkpoint.load(MODEL, BASE)

@@ -11,7 +11,7 @@ from mlx.utils import tree_flatten
 from mlx_reward.comparisons import Comparisons, compare, epoch
 from mlx_reward.errors import InputError
 from mlx_reward.metrics import accuracy
-from mlx_reward.model import RewardModel, with_adapters
+from mlx_reward.model import RewardNetwork, with_adapters
 from mlx_reward.preferences import Pair
 from mlx_reward.rendering import Renderer
 from mlx_reward.scoring import score
@@ -44,14 +44,14 @@ def settings(**changes: object) -> TrainSettings:
     return default.model_copy(update=quick | changes)
 
 
-def model(seed: int = 0) -> RewardModel:
+def model(seed: int = 0) -> RewardNetwork:
     backbone = tiny.model("llama")
     backbone.freeze()
     mx.random.seed(seed)
     return with_adapters(backbone, -1, rank=4, scale=2.0, dropout=0.0)
 
 
-def weights(model: RewardModel) -> dict[str, np.ndarray]:
+def weights(model: RewardNetwork) -> dict[str, np.ndarray]:
     return {name: np.array(value) for name, value in tree_flatten(model.trainable_parameters())}
 
 

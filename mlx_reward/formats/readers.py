@@ -43,7 +43,8 @@ def read_rows(path: Path, progress: "tqdm[Any]") -> Iterator[Numbered]:
     progress.update(path.stat().st_size - seen)
 
 
-def _json_lines(path: Path, file: BinaryIO) -> Iterator[Numbered]:
+def read_json_lines(file: BinaryIO) -> Iterator[Numbered]:
+    """Every row of JSON Lines from an open file, with its line number."""
     for number, line in enumerate(_lines(file), 1):
         if isinstance(line, BadRow):
             yield number, line
@@ -92,10 +93,14 @@ def _object(pairs: list[tuple[str, Any]]) -> Row:
     return dict(marked)
 
 
+def _json_lines(path: Path, file: BinaryIO) -> Iterator[Numbered]:
+    return read_json_lines(file)
+
+
 def _json(path: Path, file: BinaryIO) -> Iterator[Numbered]:
     """An array of objects, read one by one; a .json file that holds JSON Lines is read as that."""
     if not _is_array(cast(io.BufferedReader, file).peek(1 << 12)):
-        yield from _json_lines(path, file)
+        yield from read_json_lines(file)
         return
     number = 0
     try:

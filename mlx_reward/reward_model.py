@@ -1,0 +1,137 @@
+"""A trained reward model in use: score, rank, best of N, compare."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import mlx.core as mx
+import numpy as np
+from mlx.utils import tree_flatten
+from scipy.special import expit
+
+from mlx_reward import checkpoint
+from mlx_reward.errors import InputError
+from mlx_reward.files import read_json
+from mlx_reward.formats.conversation import end_with_response, read_prompt
+from mlx_reward.formats.row import BadRow, text
+from mlx_reward.metrics import Array
+from mlx_reward.model import RewardNetwork
+from mlx_reward.preferences import Message, Pair
+from mlx_reward.rendering import Renderer
+from mlx_reward.scoring import score
+
+T = TypeVar("T")
+Prompt = str | list[Message]
+Normalization = Literal["zscore", "sigmoid"]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One response and its reward; ``index`` is its place in the list that was given."""
+
+    index: int
+    response: str
+    reward: float
+
+
+class RewardModel:
+    """r(prompt, response) of a checkpoint, the same for a text alone or among others (within 1e-4).
+
+    ``temperature`` makes sigmoid((r(a) - r(b)) / temperature) the probability that a is better. Wrong input raises
+    ``mlx_reward.errors.InputError`` with one line.
+    """
+
+    def __init__(self, network: RewardNetwork, renderer: Renderer, config: checkpoint.RewardConfig, temperature: float) -> None:
+        self.network, self.renderer, self.config, self.temperature = network, renderer, config, temperature
+
+    @property
+    def digest(self) -> str:
+        """Changes with the weights that were trained, the backbone and the temperature."""
+        trained = dict(tree_flatten(self.network.trainable_parameters()))
+        found = hashlib.sha256(f"{self.config.base_digest} {self.temperature}".encode())
+        for name in sorted(trained):
+            found.update(np.array(trained[name].astype(mx.float32)).tobytes())
+        return found.hexdigest()
+
+    @classmethod
+    def load(cls, folder: str | Path, base: str | Path | None = None) -> "RewardModel":
+        """The checkpoint in ``folder``, with the temperature in ``calibration.json`` beside it.
+
+        ``base`` is the backbone's folder; by default the one it was trained on, looked for as recorded and beside ``folder``.
+        """
+        folder = Path(folder)
+        found = Path(base) if base else _backbone(folder)
+        network, renderer, config = checkpoint.load(folder, found)
+        remedy = "run `dvc repro calibrate`, which makes it"
+        return cls(network, renderer, config, float(read_json(folder.parent / "calibration.json", remedy)["temperature"]))
+
+    def score(self, prompts: Sequence[Prompt], responses: Sequence[str], normalize: Normalization | None = None) -> Array:
+        """Rewards (N,) of N prompts, each a text or a list of messages that ends with the user, and their N responses.
+
+        ``normalize``: "zscore" in units of the training rewards' deviation from their mean, "sigmoid" of that, in 0 to 1.
+        """
+        if isinstance(prompts, str) or isinstance(responses, str) or len(prompts) != len(responses):
+            raise InputError("score takes a list of prompts and a list of as many responses")
+        texts = [self.encode(p, r, f"[{i}]") for i, (p, r) in enumerate(zip(prompts, responses, strict=True))]
+        return self.normalized(self.score_tokens(texts), normalize)
+
+    def score_messages(self, conversations: Sequence[list[Message]], normalize: Normalization | None = None) -> Array:
+        """The same of N conversations that end with the assistant."""
+        parted = [_checked(end_with_response, f"conversations[{i}]", c) for i, c in enumerate(conversations)]
+        return self.score([before for before, _ in parted], [response for _, response in parted], normalize)
+
+    def rank(self, prompt: Prompt, responses: Sequence[str]) -> list[Ranked]:
+        """The responses, best first; equal rewards stay in their order."""
+        rewards = self.score([prompt] * len(responses), responses)
+        order = np.argsort(-rewards, kind="stable").tolist()
+        return [Ranked(i, responses[i], float(rewards[i])) for i in order]
+
+    def best_of_n(self, prompt: Prompt, responses: Sequence[str]) -> str:
+        """The response with the highest reward."""
+        if not responses:
+            raise InputError("best_of_n needs at least one response")
+        return self.rank(prompt, responses)[0].response
+
+    def compare(self, prompt: Prompt, first: str, second: str) -> float:
+        """Calibrated probability that ``first`` is the better response."""
+        rewards = self.score([prompt, prompt], [first, second])
+        return float(expit((rewards[0] - rewards[1]) / self.temperature))
+
+    def normalized(self, rewards: Array, normalize: Normalization | None) -> Array:
+        """``rewards`` as ``score`` normalizes them."""
+        if normalize is None:
+            return rewards
+        if normalize not in ("zscore", "sigmoid"):
+            raise InputError(f"normalize is {normalize!r}: not None, 'zscore' or 'sigmoid'")
+        scaled = (rewards - self.config.reward_mean) / max(self.config.reward_std, 1e-9)
+        return scaled if normalize == "zscore" else np.asarray(expit(scaled))
+
+    def encode(self, prompt: Prompt, response: str, place: str = "") -> tuple[str, list[int]]:
+        """What ``score_tokens`` takes: a key, equal for equal prompts, and the token ids of the whole conversation."""
+        prompt = _checked(read_prompt, f"prompt{place}", prompt)
+        return _key(prompt), self.renderer.render(prompt, _checked(text, f"response{place}", response)).tokens
+
+    def score_tokens(self, texts: Sequence[tuple[str, list[int]]]) -> Array:
+        """Raw rewards (N,) of what ``encode`` returned; equal prompts run once."""
+        if not texts:
+            return np.zeros(0)
+        return score(self.network, [tokens for _, tokens in texts], [key for key, _ in texts])
+
+
+def _checked(check: Callable[[str, Any], T], field: str, value: Any) -> T:
+    try:
+        return check(field, value)
+    except BadRow as error:
+        raise InputError(str(error)) from None
+
+
+def _key(prompt: Prompt) -> str:
+    return Pair(prompt=prompt, chosen="", rejected="", id="").prompt_key
+
+
+def _backbone(folder: Path) -> Path:
+    recorded = Path(checkpoint.read_config(folder).base)
+    beside = folder.parent / recorded.name
+    return beside if beside.exists() else recorded
