@@ -40,7 +40,10 @@ def figures(test: Comparisons, rewards: Array, temperature: float, bins: int) ->
 
 
 def headline(logits: Array, prompts: list[str], bins: int) -> Figures:
-    """Accuracy, ECE, NLL and Brier score, each with its interval."""
+    """Accuracy, ECE, NLL and Brier score, each with its interval.
+
+    A resampled ECE is larger than the sample's own, because draws repeat pairs; its interval errs to the strict side.
+    """
     measures: dict[str, Callable[[Array], float]] = {
         "accuracy": accuracy,
         "ece": lambda drawn: ece(reliability(drawn, bins)),
