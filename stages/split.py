@@ -12,6 +12,7 @@ from mlx_reward.errors import run
 from mlx_reward.files import deal_lines, write_json
 from mlx_reward.plots import length_rows
 from mlx_reward.preferences import iterate_pairs
+from mlx_reward.progress import bar
 from mlx_reward.rendering import load_renderer
 from mlx_reward.settings.reader import read_section
 from mlx_reward.settings.split import SplitSettings
@@ -27,7 +28,10 @@ def main() -> None:
     limit = read_section(paths.PARAMS, "train", TrainSettings).max_seq_length
     with tempfile.TemporaryDirectory(dir=paths.PAIRS.parent, prefix=".split.") as scratch:
         benchmark = chain.from_iterable(read_prompts(source) for source in settings.exclude)
-        planned = plan(iterate_pairs(paths.PAIRS), benchmark, settings, Path(scratch))
+        with paths.PAIRS.open("rb") as file:
+            total = sum(1 for _ in file)
+        pairs = bar(iterate_pairs(paths.PAIRS), total=total, what="prompts", unit="pair")
+        planned = plan(pairs, benchmark, settings, Path(scratch))
     outputs = (paths.TRAIN, paths.VALID, paths.TEST)
     sizes = deal_lines(paths.PAIRS, outputs, planned.sides)
     samples = [sample(iterate_pairs(path), size) for path, size in zip(outputs, sizes, strict=True)]

@@ -10,7 +10,6 @@ import numpy as np
 
 from mlx_reward.errors import InputError
 from mlx_reward.preferences import Message, Pair
-from mlx_reward.progress import bar
 from mlx_reward.settings.split import SplitSettings
 from mlx_reward.splitting.allocate import allocate, counts
 from mlx_reward.splitting.prompts import Prompts, components
@@ -53,7 +52,7 @@ def plan(pairs: Iterable[Pair], benchmark: Iterable[Prompt], settings: SplitSett
 def _number(pairs: Iterable[Pair], prompts: Prompts) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
     """(P,) the prompt of each pair, and (P,) its group's number, -1 without one."""
     of_pair, group_of_pair, groups = array("q"), array("q"), dict[str, int]()
-    for pair in bar(pairs, total=None, what="prompts", unit="pair"):
+    for pair in pairs:
         of_pair.append(prompts.add(pair.prompt))
         group_of_pair.append(-1 if pair.group is None else groups.setdefault(pair.group, len(groups)))
     if not of_pair:
