@@ -21,9 +21,13 @@ def load(gguf: str, dtype: torch.dtype) -> tuple[Any, Any]:
     folder, file = gguf.rsplit("/", 1)
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
     model = AutoModelForSequenceClassification.from_pretrained(folder, gguf_file=file, num_labels=1, dtype=dtype)
+    model.is_quantized = False  # the weights were unpacked on the way in, but the trainer would refuse them for their origin
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     model.config.pad_token_id = tokenizer.pad_token_id
     return model, tokenizer
+
+
+LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]  # torch's environment has no mypy
@@ -44,7 +48,7 @@ def train(work: dict[str, Any], gguf: str, dtype: torch.dtype) -> dict[str, floa
 
     model, tokenizer = load(gguf, dtype)
     layers = work["layers"]
-    lora = LoraConfig(r=8, lora_alpha=16, lora_dropout=0, target_modules="all-linear", task_type="SEQ_CLS",
+    lora = LoraConfig(r=8, lora_alpha=16, lora_dropout=0, target_modules=LINEAR, task_type="SEQ_CLS",
                       layers_to_transform=None if layers < 0 else list(range(30 - layers, 30)))  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         config = RewardConfig(folder, per_device_train_batch_size=8, max_steps=work["steps"], max_length=1024, use_cpu=True,

@@ -27,6 +27,7 @@ def main() -> int:
     for name, command, says in (
         ("score", _score, "write rows with the reward of each response"),
         ("rank", _rank, "write rows with their responses sorted, best first"),
+        ("label", _label, "make DPO pairs or KTO rows of prompts with several responses"),
     ):
         rows = commands.add_parser(name, help=says, epilog=EXAMPLE.format(name), formatter_class=argparse.RawTextHelpFormatter)
         rows.add_argument("source", help="jsonl, json, csv or parquet file, plain, .gz or .zst; - is standard input")
@@ -35,6 +36,10 @@ def main() -> int:
         rows.add_argument("-b", "--base", type=Path, help="backbone folder, where it is not beside the checkpoint")
         if name == "score":
             rows.add_argument("-n", "--normalize", choices=["zscore", "sigmoid"], help="by the training rewards")
+        if name == "label":
+            rows.add_argument("-f", "--form", choices=["dpo", "kto"], default="dpo", help="(default: dpo)")
+            rows.add_argument("--against", choices=["worst", "random", "all"], default="worst", help="(default: worst)")
+            rows.add_argument("--min-probability", type=float, default=0.5, help="keep surer pairs only (default: 0.5)")
         rows.set_defaults(command=command)
     arguments = parser.parse_args()
     return run(lambda: arguments.command(arguments))
@@ -57,6 +62,13 @@ def _rank(arguments: argparse.Namespace) -> None:
     from mlx_reward.score_rows import rank_rows
 
     _run(arguments, rank_rows, "rank")
+
+
+def _label(arguments: argparse.Namespace) -> None:
+    from mlx_reward.label_rows import label_rows
+
+    form, against, least = arguments.form, arguments.against, arguments.min_probability
+    _run(arguments, lambda model, rows: label_rows(model, rows, form, against, least), f"{form} {against} {least}")
 
 
 def _run(arguments: argparse.Namespace, work: Callable[..., list[dict[str, Any]]], what: str) -> None:

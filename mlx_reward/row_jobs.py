@@ -7,12 +7,13 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mlx_reward.errors import InputError
+from mlx_reward.files import read_json, write_json
 from mlx_reward.formats.readers import read_json_lines, read_rows
 from mlx_reward.formats.row import BadRow
 from mlx_reward.progress import bar
@@ -29,27 +30,41 @@ def run_job(source: str, target: str, work: Work, identity: str) -> int:
     Returns how many rows came out with an error.
     """
     if target == "-":
-        return _write(sys.stdout.buffer, _chunks(_rows(source)), work)
+        return sum(_write(sys.stdout.buffer, work(chunk)) for chunk in _chunks(_rows(source)))
     part = Path(f"{target}.{_key(source, identity)}.part")
-    done = _whole_chunks(part) if source != "-" else 0
+    state = part.with_suffix(".state")
+    done = _resume(part, state) if source != "-" else {"rows": 0, "bytes": 0, "errors": 0}
     rows = _rows(source)
-    for _ in islice(rows, done):
+    for _ in islice(rows, done["rows"]):
         pass
-    with part.open("ab" if done else "wb") as file:
-        _write(file, _chunks(rows), work)
+    with part.open("r+b" if done["rows"] else "wb") as file:
+        file.seek(done["bytes"])
+        for chunk in _chunks(rows):
+            done["errors"] += _write(file, work(chunk))
+            done |= {"rows": done["rows"] + len(chunk), "bytes": file.tell()}
+            write_json(state, done)
     part.replace(target)
-    with Path(target).open(encoding="utf-8") as written:
-        return sum("error" in json.loads(line) for line in written)
+    state.unlink(missing_ok=True)
+    return done["errors"]
 
 
-def _write(file: BinaryIO, chunks: Iterable[list[Row | BadRow]], work: Work) -> int:
-    errors = 0
-    for chunk in chunks:
-        found = work(chunk)
-        errors += sum("error" in row for row in found)
-        file.write("".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found).encode())
-        file.flush()
-    return errors
+def _write(file: BinaryIO, rows: list[Row]) -> int:
+    """Write rows; how many of them carry an error."""
+    file.write("".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows).encode())
+    file.flush()
+    return sum("error" in row for row in rows)
+
+
+def _resume(part: Path, state: Path) -> dict[str, int]:
+    """Up to where an earlier run came; what it wrote after that is cut off."""
+    nothing = {"rows": 0, "bytes": 0, "errors": 0}
+    if not part.exists() or not state.exists():
+        return nothing
+    done: dict[str, int] = read_json(state, "delete it and run again")
+    if part.stat().st_size < done["bytes"]:
+        return nothing
+    os.truncate(part, done["bytes"])
+    return done
 
 
 def _chunks(rows: Iterator[Row | BadRow]) -> Iterator[list[Row | BadRow]]:
@@ -66,17 +81,6 @@ def _rows(source: str) -> Iterator[Row | BadRow]:
         raise InputError(f"{source}: not there; name a file of rows, or - for standard input")
     with bar(total=path.stat().st_size, what="score", unit="B") as progress:
         yield from (row for _, row in read_rows(path, progress))
-
-
-def _whole_chunks(part: Path) -> int:
-    """How many rows an earlier run left, in whole pieces; what it left of a piece is cut off."""
-    if not part.exists():
-        return 0
-    lines = part.read_bytes().splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith(b"\n")]
-    kept = len(whole) - len(whole) % CHUNK
-    os.truncate(part, sum(map(len, whole[:kept])))
-    return kept
 
 
 def _key(source: str, identity: str) -> str:

@@ -75,7 +75,7 @@ def test_a_job_stopped_anywhere_goes_on_and_ends_with_the_same_file(tmp_path: Pa
 
         with pytest.raises(KeyboardInterrupt):
             run_job(source, str(tmp_path / "out.jsonl"), stopping, "m")
-        (part,) = tmp_path.glob("out.jsonl.*.part")
+        part = next(tmp_path.glob("out.jsonl.*.part"))
         with part.open("ab") as file:
             file.write(b'{"id": 99, "torn')  # as a kill in the middle of a write leaves it
         again: list[int] = []
