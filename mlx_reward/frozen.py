@@ -41,8 +41,8 @@ class FrozenStates:
 
 
 def frozen_blocks(backbone: nn.Module) -> int:
-    """How many blocks from the first on hold no adapter."""
-    layers = transformer(backbone).layers
+    """How many blocks from the first on hold no adapter; 0 where the architecture keeps its blocks elsewhere."""
+    layers = getattr(transformer(backbone), "layers", [])
     adapted = [i for i, block in enumerate(layers) if any(isinstance(m, LoRALinear) for _, m in block.named_modules())]
     return min(adapted, default=len(layers))
 

@@ -1,5 +1,6 @@
 """Hidden states of frozen blocks, kept and reused: the same rewards and gradients as without them."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,17 @@ def test_off_a_small_budget_and_nothing_frozen_leave_it_out(cache: Path) -> None
     assert frozen_states(make(num_layers=-1), texts, prompts, "auto", "base") is None
     assert frozen_blocks(make(num_layers=-1).backbone) == 0
     assert allowed("auto") > 1e8
+
+
+def test_blocks_under_another_name_are_left_alone() -> None:
+    """GPT-2 keeps its blocks in `h`: training it must not end in a traceback."""
+    gpt2 = import_module("mlx_lm.models.gpt2")
+    sizes = {"n_ctx": 64, "n_embd": 32, "n_head": 4, "n_layer": 3, "n_positions": 64, "vocab_size": 259}
+    backbone = gpt2.Model(gpt2.ModelArgs.from_dict({"model_type": "gpt2", "layer_norm_epsilon": 1e-5, **sizes}))
+    backbone.freeze()
+    model = with_adapters(backbone, 1, rank=4, scale=2.0, dropout=0.0)
+    assert frozen_states(model, [[1, 2, 3]], [0], "auto", "base") is None
+    assert score(model, [[1, 2, 3]], [0]).shape == (1,)
 
 
 def test_an_architecture_whose_blocks_do_more_than_pass_on_a_state_is_left_alone(cache: Path) -> None:
