@@ -95,14 +95,14 @@ def score_ours(texts: list[tuple[Any, str]]) -> dict[str, float]:
 
 
 def best_of() -> list[tuple[str, str]]:
-    """64 prompts of about 512 tokens, 16 responses of about 64 each."""
-    words = " ".join(p["chosen"] for p in pairs("ultrafeedback_1200.jsonl.gz", 600)).split()
-    prompts = [" ".join(words[i * 400 : (i + 1) * 400]) for i in range(64)]
-    return [
-        (p, " ".join(words[30_000 + 48 * n : 30_048 + 48 * n]))
-        for i, p in enumerate(prompts)
-        for n in range(16 * i, 16 * i + 16)
-    ]
+    """64 prompts of 512 tokens, 16 responses of 64 each, cut out of real text."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(BASE)
+    ids = tokenizer.encode("\n".join(p["chosen"] for p in pairs("ultrafeedback_1200.jsonl.gz", 600)))
+    prompts = [tokenizer.decode(ids[512 * i : 512 * (i + 1)]) for i in range(64)]
+    responses = [tokenizer.decode(ids[40_000 + 64 * i : 40_064 + 64 * i]) for i in range(64 * 16)]
+    return [(prompts[i // 16], response) for i, response in enumerate(responses)]
 
 
 def texts_of(chosen: list[tuple[Any, str]]) -> list[str]:

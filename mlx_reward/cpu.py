@@ -19,7 +19,7 @@ def prepare() -> str:
         return ""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # every core has a stream of its own: mlx_reward/lanes.py
     # MLX evaluates depth first beyond this width, which runs one stream after the other instead of side by side.
-    os.environ.setdefault("MLX_BFS_MAX_WIDTH", "100")
+    os.environ.setdefault("MLX_BFS_MAX_WIDTH", "10000")
     keep_freed_memory()
     return blas.load()
 

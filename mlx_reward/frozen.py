@@ -7,7 +7,6 @@ by blocks that hand over the stored hidden states.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -15,7 +14,7 @@ import numpy as np
 from mlx_lm.tuner.lora import LoRALinear
 from numpy.typing import NDArray
 
-from mlx_reward.backbone import transformer
+from mlx_reward.blocks import StandIn, blocks, replaced
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,14 @@ class FrozenStates:
         rows = self.starts[list(texts)][:, None] + start + np.arange(length)
         return self.states[mx.array(np.minimum(rows, len(self.states) - 1))]
 
+    def at(self, texts: NDArray[np.int64], positions: NDArray[np.int64]) -> mx.array:
+        """(S, D) of single tokens, named by text and position."""
+        return self.states[mx.array(self.starts[texts] + positions)]
+
 
 def frozen_blocks(backbone: nn.Module) -> int:
-    """How many blocks from the first on hold no adapter; 0 where the architecture keeps its blocks elsewhere."""
-    layers = getattr(transformer(backbone), "layers", [])
+    """How many blocks from the first on hold no adapter."""
+    layers = blocks(backbone)
     adapted = [i for i, block in enumerate(layers) if any(isinstance(m, LoRALinear) for _, m in block.named_modules())]
     return min(adapted, default=len(layers))
 
@@ -53,51 +56,34 @@ def given(backbone: nn.Module, below: mx.array | None) -> Iterator[None]:
     if below is None:
         yield
         return
-    count = frozen_blocks(backbone)
-    layers = transformer(backbone).layers
-    stand_ins = [_StandIn(block, None) for block in layers[: count - 1]] + [_StandIn(layers[count - 1], below)]
-    with _replaced(transformer(backbone), stand_ins + layers[count:]):
+    count, layers = frozen_blocks(backbone), blocks(backbone)
+    stand_ins = [*map(StandIn, layers[: count - 1]), _Given(layers[count - 1], below)]
+    with replaced(backbone, stand_ins + layers[count:]):
         yield
 
 
 @contextmanager
 def tapped(backbone: nn.Module) -> Iterator[list[mx.array]]:
     """While open, only the frozen blocks run; what comes out of them is appended to the list."""
-    count, found = frozen_blocks(backbone), list[mx.array]()
-    layers = transformer(backbone).layers
-    above = [_StandIn(block, None) for block in layers[count:]]
-    with _replaced(transformer(backbone), [*layers[: count - 1], _Tap(layers[count - 1], found), *above]):
+    count, layers, found = frozen_blocks(backbone), blocks(backbone), list[mx.array]()
+    with replaced(backbone, [*layers[: count - 1], _Tap(layers[count - 1], found), *map(StandIn, layers[count:])]):
         yield found
 
 
-class _StandIn:
-    """Has the attributes of a block (its kind of attention, say) and hands on what it is given, or else its input."""
-
-    def __init__(self, block: nn.Module, given: mx.array | None) -> None:
-        self._block, self._given = block, given
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._block, name)
+class _Given(StandIn):
+    def __init__(self, block: nn.Module, states: mx.array) -> None:
+        super().__init__(block)
+        self._states = states
 
     def __call__(self, x: mx.array, *_: object, **__: object) -> mx.array:
-        return x if self._given is None else self._given
+        return self._states
 
 
-class _Tap(_StandIn):
+class _Tap(StandIn):
     def __init__(self, block: nn.Module, found: list[mx.array]) -> None:
-        super().__init__(block, None)
+        super().__init__(block)
         self._found = found
 
     def __call__(self, x: mx.array, *args: object, **kwargs: object) -> mx.array:
-        self._found.append(self._block(x, *args, **kwargs))
+        self._found.append(self.block(x, *args, **kwargs))
         return self._found[-1]
-
-
-@contextmanager
-def _replaced(inner: Any, layers: list[Any]) -> Iterator[None]:
-    kept = inner.layers
-    inner.layers = layers
-    try:
-        yield
-    finally:
-        inner.layers = kept

@@ -7,9 +7,10 @@ import mlx.core as mx
 import mlx.nn as nn
 from mlx_lm.tuner.utils import linear_to_lora_layers
 
-from mlx_reward import fast_math
+from mlx_reward import on_cpu
 from mlx_reward.backbone import transformer
 from mlx_reward.frozen import given
+from mlx_reward.packed_cache import PackedCache, can_pack, ends_only
 from mlx_reward.prefix_cache import can_share
 
 
@@ -24,27 +25,43 @@ class RewardNetwork(nn.Module):
         self.backbone = backbone
         self.head = nn.Linear(hidden_size, 1)
         self.head.update({"weight": mx.zeros((1, hidden_size)), "bias": mx.zeros((1,))})
+        self._replaceable = on_cpu.modules(backbone)
         self._shares_prefix = can_share(backbone)
+        self._packs = mx.default_device() == mx.cpu and can_pack(self._packed_hidden)
 
     @property
     def shares_prefix(self) -> bool:
         """Whether responses to one prompt can share its computation; every architecture with plain attention can."""
         return self._shares_prefix
 
+    @property
+    def packs(self) -> bool:
+        """Whether texts can run packed, which is how a CPU runs them best; most architectures can."""
+        return self._packs
+
     def hidden(self, tokens: mx.array, cache: Sequence[Any] | None = None, below: mx.array | None = None) -> mx.array:
         """Hidden states (B, T, D) of ``tokens`` (B, T), after the final norm.
 
         ``below`` (B, T, D), where known, is what comes out of the frozen blocks, which then do not run.
         """
-        with fast_math.on_cpu(self.backbone), given(self.backbone, below):
+        with on_cpu.replaced(self._replaceable), given(self.backbone, below):
             states: mx.array = transformer(self.backbone)(tokens, cache=cache)
             return states
+
+    def _packed_hidden(self, tokens: mx.array, cache: PackedCache | None) -> mx.array:
+        if cache is None:
+            return self.hidden(tokens)
+        with ends_only(self.backbone):
+            return self.hidden(tokens, cache.for_layers(self.backbone))
 
     def __call__(
         self, tokens: mx.array, lengths: mx.array, cache: Sequence[Any] | None = None, below: mx.array | None = None
     ) -> mx.array:
         """Rewards (B,) of right-padded ``tokens`` (B, T) with ``lengths`` (B,); causality keeps padding out of them."""
-        last = mx.take_along_axis(self.hidden(tokens, cache, below), (lengths - 1)[:, None, None], axis=1)[:, 0]  # B D
+        return self.value(mx.take_along_axis(self.hidden(tokens, cache, below), (lengths - 1)[:, None, None], axis=1)[:, 0])
+
+    def value(self, last: mx.array) -> mx.array:
+        """Rewards (N,) from the hidden states (N, D) of last tokens."""
         values: mx.array = self.head(last.astype(mx.float32))
         return values[:, 0]
 
@@ -61,7 +78,7 @@ def with_adapters(backbone: nn.Module, num_layers: int, rank: int, scale: float,
 
 def hidden_size(backbone: nn.Module) -> int:
     """D of the hidden states, read off the shape of what the backbone computes for one token."""
-    return int(transformer(backbone)(mx.zeros((1, 1), dtype=mx.int32)).shape[-1])
+    return int(transformer(backbone)(mx.zeros((1, 1), dtype=mx.int32), cache=None).shape[-1])
 
 
 def adapter_config(num_layers: int, rank: int, scale: float, dropout: float) -> dict[str, object]:

@@ -43,8 +43,12 @@ def known(model: RewardNetwork, texts: list[list[int]], prompts: list[int]) -> F
 
 @pytest.mark.parametrize("kind", ARCHITECTURES)
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_rewards_and_gradients_are_those_of_the_whole_model(kind: str, num_layers: int) -> None:
+@pytest.mark.parametrize("way", ["packed", "padded"])
+def test_rewards_and_gradients_are_those_of_the_whole_model(
+    kind: str, num_layers: int, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, (texts, prompts) = make(kind, num_layers), conversations()
+    monkeypatch.setattr(RewardNetwork, "packs", way == "packed" and model.packs)
     states = known(model, texts, prompts)
 
     def loss(model: RewardNetwork, below: FrozenStates | None) -> mx.array:

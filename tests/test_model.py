@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from mlx_reward.bundles import batches, bundle, common_prefix, spread
-from mlx_reward.lanes import lanes, pad, rewards
+from mlx_reward.lanes import lanes, rewards
 from mlx_reward.losses import bradley_terry
 from mlx_reward.model import RewardNetwork, with_adapters
+from mlx_reward.padded import pad
 from mlx_reward.scoring import score
 from tests import tiny
 
@@ -44,10 +45,19 @@ def test_a_reward_is_the_same_alone_and_in_a_padded_batch(architecture: str) -> 
     assert np.ptp(together) > 0.1
 
 
-@pytest.mark.parametrize("architecture", sorted(tiny.EXTRA))
-def test_sharing_prompts_and_splitting_over_streams_change_neither_rewards_nor_gradients(architecture: str) -> None:
+@pytest.mark.parametrize("way", ["packed", "padded"])
+@pytest.mark.parametrize("architecture", sorted(tiny.EXTRA | tiny.WINDOWED))
+def test_sharing_prompts_and_splitting_over_streams_change_neither_rewards_nor_gradients(
+    architecture: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = lively(architecture)
     assert model.shares_prefix
+    if architecture == "gemma2":  # its attention, which caps the scores, is its own
+        assert not model.packs
+    else:
+        assert model.packs
+        monkeypatch.setattr(RewardNetwork, "packs", way == "packed")
+    monkeypatch.setattr("mlx_reward.layout.BLOCK", 16)  # so that texts are longer than a block
 
     def plain(model: RewardNetwork) -> mx.array:
         tokens, lengths = pad(TEXTS)

@@ -40,6 +40,10 @@ EXTRA: dict[str, dict[str, object]] = {
     "qwen3": {},
     "phi3": {"tie_word_embeddings": False},
 }
+WINDOWED: dict[str, dict[str, object]] = {  # attention over a sliding window in some of the blocks
+    "gemma3_text": {"sliding_window": 16, "sliding_window_pattern": 2, "query_pre_attn_scalar": 8},
+    "cohere2": {"sliding_window": 16, "sliding_window_pattern": 2, "layer_norm_eps": 1e-5},
+}
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -55,7 +59,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def config(architecture: str) -> dict[str, object]:
-    return {"model_type": architecture, "vocab_size": 259, **COMMON, **EXTRA[architecture]}
+    return {"model_type": architecture, "vocab_size": 259, **COMMON, **(EXTRA | WINDOWED)[architecture]}
 
 
 def model(architecture: str, seed: int = 0) -> nn.Module:
