@@ -67,10 +67,12 @@ def _longest(dealt: list[list[Bundle]]) -> int:
 
 
 def batches(texts: Sequence[list[int]], prompts: Sequence[Hashable], tokens: int, share: bool = True) -> list[list[int]]:
-    """Indices of texts in batches of about ``tokens`` tokens to run, longest first, texts of one prompt side by side."""
+    """Indices of texts in batches of about ``tokens`` tokens to run, longest first; a bundle that fits into one stays whole."""
     found: list[list[int]] = []
     room = 0
     for b in bundle(texts, prompts, share):
+        if room < b.tokens <= tokens:
+            room = 0
         for i in sorted(b.members, key=lambda i: -len(texts[i])):
             need = b.longest - b.prefix + (b.prefix if i == b.members[0] else 0)
             if need > room:

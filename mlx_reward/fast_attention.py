@@ -49,11 +49,12 @@ def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) 
     return mixed
 
 
-def _mix(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) -> tuple[mx.array, mx.array]:
+def _mix(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) -> tuple[mx.array, mx.array, mx.array]:
+    """The result, and for the backward pass the weights (..., S, R) before and the sums (..., 1, R) by which to divide them."""
     scores = keys @ queries.swapaxes(-1, -2) + mask  # ... S R
     weights = exp_nonpositive(scores - scores.max(axis=-2, keepdims=True))
-    weights = weights / weights.sum(axis=-2, keepdims=True)
-    return weights.swapaxes(-1, -2) @ values, weights
+    sums = weights.sum(axis=-2, keepdims=True)
+    return (weights.swapaxes(-1, -2) @ values) / sums.swapaxes(-1, -2), weights, sums
 
 
 _attend: Any = mx.custom_function(_mix)
@@ -62,10 +63,11 @@ _attend: Any = mx.custom_function(_mix)
 @_attend.vjp  # type: ignore[untyped-decorator]  # MLX gives it no type
 def _attend_vjp(primals: list[mx.array], cotangents: list[mx.array], outputs: list[mx.array]) -> tuple[mx.array, ...]:
     """Dao et al. 2022 (FlashAttention), appendix B.2: the sum over keys that softmax's gradient needs is one over D."""
-    (queries, keys, values, mask), mixed, weights = primals, outputs[0], outputs[1]
+    (queries, keys, values, mask), (mixed, weights, sums) = primals, outputs
     above = (cotangents[0] * mixed).sum(axis=-1)[..., None, :]  # ... 1 R
-    scores = weights * (values @ cotangents[0].swapaxes(-1, -2) - above)
-    return scores.swapaxes(-1, -2) @ keys, scores @ queries, weights @ cotangents[0], mx.zeros_like(mask)
+    shared = cotangents[0] / sums.swapaxes(-1, -2)  # the division, where it is smallest
+    scores = weights * (values @ shared.swapaxes(-1, -2) - above / sums)
+    return scores.swapaxes(-1, -2) @ keys, scores @ queries, weights @ shared, mx.zeros_like(mask)
 
 
 def _columns(mask: mx.array | str | None, length: int, span: int, repeats: int) -> mx.array:

@@ -62,6 +62,7 @@ def can_reuse(model: RewardNetwork, text: list[int]) -> bool:
     Some architectures hand more than one state from block to block, or look past the blocks.
     """
     tokens = mx.array([text])
+    model.eval()  # dropout off: it would tell the two apart
     plain = model.hidden(tokens)
     try:
         with tapped(model.backbone) as below:
@@ -70,6 +71,8 @@ def can_reuse(model: RewardNetwork, text: list[int]) -> bool:
         return plain.shape == fast.shape and mx.allclose(plain, fast, rtol=1e-3, atol=1e-4).item() is True
     except (TypeError, ValueError, AttributeError, IndexError):
         return False
+    finally:
+        model.train()
 
 
 def _compute(model: RewardNetwork, texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> mx.array:

@@ -27,7 +27,9 @@ class RewardNetwork(nn.Module):
         self.head.update({"weight": mx.zeros((1, hidden_size)), "bias": mx.zeros((1,))})
         self._replaceable = on_cpu.modules(backbone)
         self._shares_prefix = can_share(backbone)
+        self.eval()  # dropout off while it is tried
         self._packs = mx.default_device() == mx.cpu and can_pack(self._packed_hidden)
+        self.train()
 
     @property
     def shares_prefix(self) -> bool:

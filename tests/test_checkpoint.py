@@ -34,6 +34,7 @@ def test_scores_survive_saving(saved: tuple[Path, RewardNetwork], backbone: Path
     """Peers lose the head on export; here scores before and after must agree."""
     folder, model = saved
     loaded, renderer, config = checkpoint.load(folder, backbone)
+    assert loaded.packs == model.packs  # dropout once hid from a loaded model that it could
     assert np.array_equal(score(loaded, TEXTS, [0, 0, 1]), score(model, TEXTS, [0, 0, 1]))
     assert renderer.max_seq_length == 200
     assert (config.reward_mean, config.params) == (0.5, {"seed": 0})
