@@ -17,7 +17,7 @@ from mlx_reward.backbone import load_backbone
 from mlx_reward.backbones.digest import digest
 from mlx_reward.errors import InputError
 from mlx_reward.files import read_json, whole_folder, write_json
-from mlx_reward.model import RewardNetwork, hidden_size
+from mlx_reward.model import RewardNetwork
 from mlx_reward.rendering import Renderer, load_renderer
 
 FORMAT_VERSION = 1
@@ -56,7 +56,7 @@ def load(folder: Path, base: Path) -> tuple[RewardNetwork, Renderer, RewardConfi
         raise InputError(f"{folder} was trained on another backbone than {base}; {REMEDY.replace('makes', 'remakes')}")
     try:
         backbone = load_adapters(load_backbone(base), str(folder))
-        model = RewardNetwork(backbone, hidden_size(backbone))
+        model = RewardNetwork(backbone, config.params.get("head", "linear"))
         model.head.load_weights(str(folder / "reward_head.safetensors"))
     except (FileNotFoundError, ValueError, RuntimeError) as error:
         raise InputError(f"{folder}: not a whole checkpoint ({error}); {REMEDY}") from None

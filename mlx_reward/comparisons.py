@@ -87,8 +87,8 @@ class Batch:
     members: NDArray[np.int64]
 
 
-def epoch(comparisons: Comparisons, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
-    """All comparisons once, ``batch_size`` of them a batch (the last may be smaller), in an order drawn from ``rng``.
+def epoch(comparisons: Comparisons, batch_size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """(P,) indices of all comparisons once, ``batch_size`` a batch (the last may be smaller), in an order drawn from ``rng``.
 
     Comparisons that share texts stay together, as far as a batch holds them. The optimizer sees as many comparisons a
     step as with independent pairs.
@@ -100,7 +100,7 @@ def epoch(comparisons: Comparisons, batch_size: int, rng: np.random.Generator) -
     blocks = [m[start : start + batch_size] for m in ordered for start in range(0, len(m), batch_size)]
     order = np.concatenate([blocks[b] for b in rng.permutation(len(blocks))])
     for start in range(0, len(order), batch_size):
-        yield _batch(comparisons, order[start : start + batch_size])
+        yield order[start : start + batch_size]
 
 
 def _side_by_side(
@@ -117,7 +117,8 @@ def _side_by_side(
     return members[np.lexsort((rng.random(len(members)), circles[0], circles[1]))]
 
 
-def _batch(comparisons: Comparisons, members: NDArray[np.int64]) -> Batch:
+def batch_of(comparisons: Comparisons, members: NDArray[np.int64]) -> Batch:
+    """The comparisons ``members`` (P,) and the different texts that they are between."""
     both = np.concatenate([comparisons.chosen[members], comparisons.rejected[members]])
     texts, inverse = np.unique(both, return_inverse=True)
     return Batch(texts, inverse[: len(members)], inverse[len(members) :], members)

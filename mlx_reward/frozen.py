@@ -11,10 +11,13 @@ from dataclasses import dataclass
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
-from mlx_lm.tuner.lora import LoRALinear
+from mlx_lm.tuner.dora import DoRAEmbedding, DoRALinear
+from mlx_lm.tuner.lora import LoRAEmbedding, LoRALinear, LoRASwitchLinear
 from numpy.typing import NDArray
 
 from mlx_reward.blocks import StandIn, blocks, replaced
+
+ADAPTERS = (LoRALinear, LoRAEmbedding, LoRASwitchLinear, DoRALinear, DoRAEmbedding)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class FrozenStates:
 def frozen_blocks(backbone: nn.Module) -> int:
     """How many blocks from the first on hold no adapter."""
     layers = blocks(backbone)
-    adapted = [i for i, block in enumerate(layers) if any(isinstance(m, LoRALinear) for _, m in block.named_modules())]
+    adapted = [i for i, block in enumerate(layers) if any(isinstance(m, ADAPTERS) for _, m in block.named_modules())]
     return min(adapted, default=len(layers))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+from mlx_reward import tensors
 from mlx_reward.bundles import batches
 from mlx_reward.cache import cache_folder
 from mlx_reward.files import whole_file
@@ -34,7 +35,7 @@ def frozen_states(
     """
     if not texts or budget == "off" or frozen_blocks(model.backbone) == 0:
         return None
-    size = sum(map(len, texts)) * model.head.weight.shape[1] * 4
+    size = sum(map(len, texts)) * model.hidden_size * 4
     if size > allowed(budget):
         print(f"note: hidden states of {len(texts)} texts take {size / 1e9:.1f} GB, over train.frozen_cache; they are not kept")
         return None
@@ -121,7 +122,6 @@ def _keep(path: Path, states: mx.array) -> None:
             if total > DISK_BYTES:
                 other.unlink()
         with whole_file(path) as temporary:
-            mx.save_safetensors(str(temporary) + ".safetensors", {"states": states})
-            os.replace(str(temporary) + ".safetensors", temporary)
+            tensors.save(temporary, {"states": states})
     except OSError as error:
         print(f"note: hidden states could not be kept for the next run ({error.strerror})")

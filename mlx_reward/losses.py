@@ -1,4 +1,4 @@
-"""The training objective: one pure function of rewards."""
+"""Training objectives: pure functions of rewards."""
 
 import mlx.core as mx
 
@@ -10,7 +10,21 @@ def bradley_terry(margins: mx.array, labels: mx.array) -> mx.array:
     (InstructGPT), which averages over all comparisons of a batch.
 
     Args:
-        margins: (P,) m = r_chosen - r_rejected of each comparison.
+        margins: (P,) m = r_chosen - r_rejected of each comparison; less a target, m - t, it is equation 2 of Touvron et al.
+            2023 (Llama 2).
         labels: (P,) q, the share of judges for chosen; 1 for a plain preference.
     """
     return (mx.logaddexp(0.0, -margins) + (1 - labels) * margins).mean()
+
+
+def centering(chosen: mx.array, rejected: mx.array) -> mx.array:
+    """Mean of (r_chosen + r_rejected)^2 over rewards (P,): it settles where zero is, which margins alone leave open.
+
+    Eisenstein et al. 2023, "Helping or Herding?", equation 2.
+    """
+    return mx.square(chosen + rejected).mean()
+
+
+def smoothed(labels: mx.array, share: float) -> mx.array:
+    """``labels`` (P,) if a ``share`` of the preferences is the wrong way round (Szegedy et al. 2016, section 7)."""
+    return labels * (1 - share) + (1 - labels) * share

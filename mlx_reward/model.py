@@ -13,18 +13,20 @@ from mlx_reward.frozen import given
 from mlx_reward.packed_cache import PackedCache, can_pack, ends_only
 from mlx_reward.prefix_cache import can_share
 
+MLP_WIDTH = 256
+
 
 class RewardNetwork(nn.Module):
     """r(x, y) = w . h + b, with h the hidden state (after the final norm) of the last non-padding token.
 
-    The head starts at zero, so that every reward is 0 and the first Bradley-Terry loss is log 2.
+    The head is linear, or a perceptron with one hidden layer (mlp).
     """
 
-    def __init__(self, backbone: nn.Module, hidden_size: int) -> None:
+    def __init__(self, backbone: nn.Module, head: str = "linear") -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # mlx.nn carries no types
         self.backbone = backbone
-        self.head = nn.Linear(hidden_size, 1)
-        self.head.update({"weight": mx.zeros((1, hidden_size)), "bias": mx.zeros((1,))})
+        self.hidden_size = hidden_size(backbone)
+        self.head = _head(head, self.hidden_size)
         self._replaceable = on_cpu.modules(backbone)
         self._shares_prefix = can_share(backbone)
         self.eval()  # dropout off while it is tried
@@ -68,14 +70,29 @@ class RewardNetwork(nn.Module):
         return values[:, 0]
 
 
-def with_adapters(backbone: nn.Module, num_layers: int, rank: int, scale: float, dropout: float) -> RewardNetwork:
-    """A trainable reward model over the frozen ``backbone``: LoRA on every linear layer of its last ``num_layers`` blocks.
+def _head(kind: str, hidden_size: int) -> nn.Module:
+    """Its last layer starts at zero, so that every reward is 0 and the first Bradley-Terry loss is log 2."""
+    last = nn.Linear(hidden_size if kind == "linear" else MLP_WIDTH, 1)
+    last.update({"weight": mx.zeros_like(last.weight), "bias": mx.zeros((1,))})
+    return last if kind == "linear" else nn.Sequential(nn.Linear(hidden_size, MLP_WIDTH), nn.Tanh(), last)
 
-    ``num_layers`` -1 means all of them, as in mlx-lm.
+
+def with_adapters(
+    backbone: nn.Module,
+    num_layers: int,
+    rank: int,
+    scale: float,
+    dropout: float,
+    fine_tune_type: str = "lora",
+    head: str = "linear",
+) -> RewardNetwork:
+    """A trainable reward model over the frozen ``backbone``: adapters on every linear layer of its last ``num_layers`` blocks.
+
+    ``num_layers`` -1 means all of them, as in mlx-lm; ``fine_tune_type`` is lora or dora.
     """
     config = {"rank": rank, "scale": scale, "dropout": dropout}
-    linear_to_lora_layers(backbone, num_layers, config)
-    return RewardNetwork(backbone, hidden_size(backbone))
+    linear_to_lora_layers(backbone, num_layers, config, use_dora=fine_tune_type == "dora")
+    return RewardNetwork(backbone, head)
 
 
 def hidden_size(backbone: nn.Module) -> int:
@@ -83,7 +100,7 @@ def hidden_size(backbone: nn.Module) -> int:
     return int(transformer(backbone)(mx.zeros((1, 1), dtype=mx.int32), cache=None).shape[-1])
 
 
-def adapter_config(num_layers: int, rank: int, scale: float, dropout: float) -> dict[str, object]:
+def adapter_config(num_layers: int, rank: int, scale: float, dropout: float, fine_tune_type: str = "lora") -> dict[str, object]:
     """adapter_config.json as mlx_lm writes and reads it."""
     lora = {"rank": rank, "scale": scale, "dropout": dropout}
-    return {"fine_tune_type": "lora", "num_layers": num_layers, "lora_parameters": lora}
+    return {"fine_tune_type": fine_tune_type, "num_layers": num_layers, "lora_parameters": lora}

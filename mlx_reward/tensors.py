@@ -7,8 +7,9 @@ from pathlib import Path
 import mlx.core as mx
 
 
-def save(path: Path, tensors: dict[str, mx.array]) -> None:
-    """Write ``tensors``; OSError (ENOSPC) where fewer bytes arrived than were sent."""
-    mx.save_safetensors(str(path), tensors, metadata={"format": "mlx"})
+def save(path: Path, tensors: dict[str, mx.array], metadata: dict[str, str] | None = None) -> None:
+    """Write ``tensors`` and ``metadata``; OSError (ENOSPC) where fewer bytes arrived than were sent."""
+    with path.open("wb") as file:  # a file, for to a name MLX would add its suffix
+        mx.save_safetensors(file, tensors, metadata={"format": "mlx", **(metadata or {})})
     if path.stat().st_size < sum(t.nbytes for t in tensors.values()):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

@@ -1,77 +1,32 @@
-"""Fit a reward model on comparisons: AdamW with warm-up and decay, evaluated on valid, the best state kept."""
+"""Fit a reward model on comparisons: AdamW with warm-up and decay, evaluated on valid, the best state kept, resumable."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import Any
 
 import mlx.core as mx
-import mlx.nn as nn
 import mlx.optimizers as optim
 import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
+from numpy.typing import NDArray
 
-from mlx_reward.comparisons import Batch, Comparisons, epoch
+from mlx_reward.comparisons import Comparisons, epoch
 from mlx_reward.errors import InputError
 from mlx_reward.frozen import FrozenStates
-from mlx_reward.lanes import lanes, rewards
-from mlx_reward.losses import bradley_terry
+from mlx_reward.history import Evaluation, History
 from mlx_reward.metrics import accuracy, nll
 from mlx_reward.model import RewardNetwork
+from mlx_reward.objective import objective
 from mlx_reward.progress import bar
+from mlx_reward.resume import Progress, Resume
+from mlx_reward.schedules import learning_rate
 from mlx_reward.scoring import score
 from mlx_reward.settings.train import TrainSettings
+from mlx_reward.steps import Step, stepper
 
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Valid figures after ``step`` optimizer steps (temperature 1)."""
-
-    step: int
-    nll: float
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class History:
-    """Loss and accuracy of every step on its own batch, and the evaluations on valid."""
-
-    losses: list[float]
-    accuracies: list[float]
-    evaluations: list[Evaluation]
-
-    @property
-    def best(self) -> Evaluation:
-        return min(self.evaluations, key=lambda e: e.nll)
-
-    def figures(self) -> dict[str, float | int]:
-        """Flat figures of the run, for metrics/train.json."""
-        best = self.best
-        return {
-            "steps": len(self.losses),
-            "best_step": best.step,
-            "valid_nll": best.nll,
-            "valid_accuracy": best.accuracy,
-            "first_loss": self.losses[0],
-            "last_loss": float(np.mean(self.losses[-20:])),
-        }
-
-    def curve(self) -> list[dict[str, float | int]]:
-        """A row a step for plots: loss and accuracy, averaged over the last 20 steps."""
-        recent = [slice(max(0, i - 19), i + 1) for i in range(len(self.losses))]
-        return [
-            {"step": i, "loss": float(np.mean(self.losses[r])), "accuracy": float(np.mean(self.accuracies[r]))}
-            for i, r in enumerate(recent, 1)
-        ]
-
-
-def learning_rate(peak: float, steps: int, warmup: float) -> Any:
-    """Linear from 0 to ``peak`` over the first ``warmup`` share of ``steps``, then a cosine down to 0."""
-    rising = round(steps * warmup)
-    decay = optim.cosine_decay(peak, max(steps - rising, 1))
-    if rising == 0:
-        return decay
-    return optim.join_schedules([optim.linear_schedule(0.0, peak, rising), decay], [rising])
+SKIPPED_IN_A_ROW = 5  # steps without a finite gradient, before there is no hope
 
 
 @dataclass(frozen=True)
@@ -85,63 +40,107 @@ class Frozen:
 UNKNOWN = Frozen()
 
 
+@dataclass(frozen=True)
+class Plan:
+    """``steps`` optimizer steps in all, ``per_epoch`` of them an epoch, and after which of an epoch's to evaluate."""
+
+    steps: int
+    per_epoch: int
+    stops: frozenset[int]
+
+    def evaluates(self, step: int) -> bool:
+        return step == self.steps or (step - 1) % self.per_epoch + 1 in self.stops
+
+
+def plan(pairs: int, settings: TrainSettings) -> Plan:
+    """For training on so many ``pairs``."""
+    per_epoch = math.ceil(pairs / (settings.batch_size * settings.grad_accumulation_steps))
+    stops = frozenset(round(per_epoch * k / settings.evals_per_epoch) for k in range(1, settings.evals_per_epoch + 1))
+    return Plan(settings.iters or per_epoch * settings.epochs, per_epoch, stops)
+
+
 def train(
-    model: RewardNetwork, training: Comparisons, valid: Comparisons, settings: TrainSettings, frozen: Frozen = UNKNOWN
+    model: RewardNetwork,
+    training: Comparisons,
+    valid: Comparisons,
+    settings: TrainSettings,
+    frozen: Frozen = UNKNOWN,
+    resume: Resume | None = None,
 ) -> History:
-    """Fit ``model`` in place and leave it in its best state by NLL on ``valid``. Repeatable for one seed and machine."""
-    per_epoch = math.ceil(len(training.pairs) / settings.batch_size)
-    steps = per_epoch * settings.epochs
-    optimizer = optim.AdamW(learning_rate(settings.learning_rate, steps, settings.warmup), weight_decay=settings.weight_decay)
-    stops = {round(per_epoch * k / settings.evals_per_epoch) for k in range(1, settings.evals_per_epoch + 1)}
-    history = History([], [], [])
-    best = trainable(model)
-    step = _stepper(model, training, optimizer, settings.soft_labels, frozen.training)
-    with bar(total=len(training.pairs) * settings.epochs, what="train", unit="pair") as progress:
-        for number, batch in enumerate(_batches(training, settings), 1):
-            loss, share_right = step(batch)
-            _refuse_nonfinite(loss, number)
-            history.losses.append(loss)
-            history.accuracies.append(share_right)
-            progress.update(len(batch.chosen))
-            progress.set_postfix_str(_postfix(history), refresh=False)
-            if (number - 1) % per_epoch + 1 in stops:
+    """Fit ``model`` in place and leave it in its best state by NLL on ``valid``.
+
+    Repeatable for one seed and machine, also where ``resume`` takes up a run that was stopped at any moment.
+    """
+    course = plan(len(training.pairs), settings)
+    schedule = learning_rate(settings.lr_schedule, settings.learning_rate, course.steps, settings.warmup)
+    optimizer = optim.AdamW(schedule, weight_decay=settings.weight_decay)
+    minimised = objective(training.pairs, settings.loss)
+    step = stepper(model, training, minimised, optimizer, settings.batch_size, settings.max_grad_norm, frozen.training)
+    done, history, best = _start(model, optimizer, resume)
+    batches = islice(_batches(training, settings), done, course.steps)
+    pairs = [round(len(training.pairs) * steps / course.per_epoch) for steps in (course.steps, done)]
+    with bar(total=pairs[0], initial=pairs[1], what="train", unit="pair") as progress:
+        for number, members in enumerate(batches, done + 1):
+            mx.random.seed((settings.seed << 32) + number)  # of dropout: a run taken up here draws the same
+            _note(history, _careful(step, members, number, settings), number)
+            if course.evaluates(number):
                 history.evaluations.append(evaluate(model, valid, number, frozen.valid))
                 if history.best.step == number:
                     best = trainable(model)
+            progress.update(len(members))
+            progress.set_postfix_str(f"{history.summary()}, peak {mx.get_peak_memory() / 2**30:.1f} GiB", refresh=False)
+            if resume and number % settings.save_every == 0:
+                resume.save(Progress(number, history, trainable(model), best, optimizer.state))
+            if settings.patience and history.evaluations and history.since_best >= settings.patience:
+                break
     model.update(best)
     return history
 
 
-def _batches(training: Comparisons, settings: TrainSettings) -> Iterator[Batch]:
+def _start(model: RewardNetwork, optimizer: optim.Optimizer, resume: Resume | None) -> tuple[int, History, dict[str, Any]]:
+    """How many steps are done, what they showed, and the best state: of a run that was stopped, or of a new one."""
+    saved = resume.load() if resume else None
+    if saved is None:
+        return 0, History(), trainable(model)
+    model.update(saved.weights)
+    optimizer.state = saved.optimizer
+    print(f"going on after step {saved.step}, where the last run was stopped")
+    return saved.step, saved.history, saved.best
+
+
+def _batches(training: Comparisons, settings: TrainSettings) -> Iterator[NDArray[np.int64]]:
+    """(P,) pairs of each step, epoch after epoch without end."""
     rng = np.random.default_rng(settings.seed)
-    for _ in range(settings.epochs):
-        yield from epoch(training, settings.batch_size, rng)
+    for _ in count():
+        yield from epoch(training, settings.batch_size * settings.grad_accumulation_steps, rng)
 
 
-def _stepper(
-    model: RewardNetwork, training: Comparisons, optimizer: optim.Optimizer, soft_labels: bool, frozen: FrozenStates | None
-) -> Any:
-    """A function of a batch that takes one optimizer step and returns the loss and the accuracy on that batch."""
-    streams = lanes()
-    labels = np.array([pair.label if soft_labels else 1.0 for pair in training.pairs], dtype=np.float32)
+def _careful(step: Any, members: NDArray[np.int64], number: int, settings: TrainSettings) -> Step:
+    """``step``, with a remedy where memory runs out."""
+    try:
+        taken: Step = step(members)
+    except RuntimeError as error:
+        if "alloc" not in str(error).lower():
+            raise
+        remedy = f"lower train.batch_size (now {settings.batch_size}) and raise train.grad_accumulation_steps by as much"
+        raise InputError(f"out of memory at step {number} ({error}); {remedy}, or lower train.max_seq_length") from None
+    return taken
 
-    def loss_of(model: RewardNetwork, batch: Batch) -> tuple[mx.array, mx.array]:
-        members = batch.texts.tolist()
-        below = frozen.take(members) if frozen else None
-        r = rewards(model, [training.texts[i] for i in members], [training.prompts[i] for i in members], streams, below)
-        margins = r[mx.array(batch.chosen)] - r[mx.array(batch.rejected)]
-        return bradley_terry(margins, mx.array(labels[batch.members])), margins
 
-    value_and_grad = nn.value_and_grad(model, loss_of)
-
-    def step(batch: Batch) -> tuple[float, float]:
-        model.train()
-        (loss, margins), gradients = value_and_grad(model, batch)
-        optimizer.update(model, gradients)
-        mx.eval(model.trainable_parameters(), optimizer.state, loss, margins)
-        return loss.item(), accuracy(np.array(margins, dtype=np.float64))
-
-    return step
+def _note(history: History, taken: Step, number: int) -> None:
+    """Write ``taken`` into ``history``. InputError where there have been too many in a row that were not finite."""
+    if taken.finite:
+        history.losses.append(taken.loss)
+        history.accuracies.append(taken.accuracy)
+        history.skipped_in_a_row = 0
+        return
+    history.skipped += 1
+    history.skipped_in_a_row += 1
+    if history.skipped_in_a_row == SKIPPED_IN_A_ROW:
+        reason = (
+            f"the loss or its gradient was not finite in {SKIPPED_IN_A_ROW} steps in a row (loss {taken.loss} at step {number})"
+        )
+        raise InputError(f"{reason}; lower train.learning_rate or set train.max_grad_norm")
 
 
 def evaluate(model: RewardNetwork, valid: Comparisons, step: int, frozen: FrozenStates | None) -> Evaluation:
@@ -156,16 +155,3 @@ def trainable(model: RewardNetwork) -> dict[str, Any]:
     copies = [(name, mx.array(value)) for name, value in parameters]
     mx.eval(copies)
     return dict(tree_unflatten(copies))
-
-
-def _refuse_nonfinite(loss: float, step: int) -> None:
-    if not math.isfinite(loss):
-        raise InputError(f"the loss became {loss} at step {step}; lower train.learning_rate")
-
-
-def _postfix(history: History) -> str:
-    recent = slice(-20, None)
-    text = f"loss {np.mean(history.losses[recent]):.3f}, accuracy {np.mean(history.accuracies[recent]):.3f}"
-    if history.evaluations:
-        text += f", valid {history.evaluations[-1].accuracy:.3f}"
-    return f"{text}, peak {mx.get_peak_memory() / 2**30:.1f} GiB"

@@ -6,6 +6,7 @@ PARAMS = Path("params.yaml")
 
 BASE = Path("checkpoints/sft_merged_model")
 REWARD_MODEL = Path("checkpoints/rm_model_bt")
+TRAINING_RUN = Path("checkpoints/.training_run.safetensors")  # while it lasts; not an output, for DVC removes these first
 CALIBRATION = Path("checkpoints/calibration.json")
 TEST_REWARDS = Path("checkpoints/test_rewards.jsonl")
 

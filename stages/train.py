@@ -11,6 +11,7 @@ import mlx.core as mx
 from mlx_reward import checkpoint
 from mlx_reward.backbone import load_backbone
 from mlx_reward.backbones.digest import digest
+from mlx_reward.checkpoint import RewardConfig
 from mlx_reward.comparisons import compare
 from mlx_reward.errors import InputError, run
 from mlx_reward.files import write_json
@@ -18,6 +19,7 @@ from mlx_reward.frozen_store import frozen_states
 from mlx_reward.model import adapter_config, with_adapters
 from mlx_reward.preferences import read_pairs
 from mlx_reward.rendering import load_renderer
+from mlx_reward.resume import Resume, fingerprint
 from mlx_reward.scoring import mean_and_deviation
 from mlx_reward.settings.reader import read_section
 from mlx_reward.settings.train import TrainSettings
@@ -32,24 +34,19 @@ def main() -> None:
     if not training.pairs or not valid.pairs:
         raise InputError(f"every pair has a response over train.max_seq_length ({settings.max_seq_length}); raise it")
     mx.random.seed(settings.seed)
-    model = with_adapters(load_backbone(paths.BASE), settings.num_layers, **dict(settings.lora))
-    base = digest(paths.BASE)
+    adapters = {"num_layers": settings.num_layers, **dict(settings.lora), "fine_tune_type": settings.fine_tune_type}
+    model = with_adapters(load_backbone(paths.BASE), head=settings.head, **adapters)
+    base, knobs = digest(paths.BASE), settings.model_dump()
     below = [frozen_states(model, c.texts, c.prompts, settings.frozen_cache, base) for c in (training, valid)]
-    history = train(model, training, valid, settings, Frozen(*below))
-    mean, deviation = mean_and_deviation(model, training.texts, training.prompts, settings.seed, below[0])
-    config = checkpoint.RewardConfig(
-        str(paths.BASE),
-        base,
-        renderer.chat_template,
-        settings.max_seq_length,
-        mean,
-        deviation,
-        settings.model_dump(),
-    )
-    checkpoint.save(paths.REWARD_MODEL, model, adapter_config(settings.num_layers, **dict(settings.lora)), config)
+    resume = Resume(paths.TRAINING_RUN, fingerprint(knobs, base, training.texts, valid.texts))
+    history = train(model, training, valid, settings, Frozen(*below), resume)
+    spread = mean_and_deviation(model, training.texts, training.prompts, settings.seed, below[0])
+    config = RewardConfig(str(paths.BASE), base, renderer.chat_template, settings.max_seq_length, *spread, knobs)
+    checkpoint.save(paths.REWARD_MODEL, model, adapter_config(**adapters), config)
     write_json(paths.METRICS / "train.json", history.figures() | training.counts() | {"valid_pairs": len(valid.pairs)})
     write_json(paths.PLOTS / "train.json", history.curve())
     write_json(paths.PLOTS / "valid.json", [asdict(e) for e in history.evaluations])
+    resume.clear()
     if training.dropped:
         print(f"{len(training.dropped)} pairs dropped, a response is over max_seq_length: {', '.join(training.dropped)}")
     print(f"best at step {history.best.step}: valid NLL {history.best.nll:.4f}, accuracy {history.best.accuracy:.4f}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import mlx.core as mx
 import numpy as np
 import pytest
+from mlx.utils import tree_map
 from mlx_lm import load as mlx_lm_load
 
 from mlx_reward import checkpoint
@@ -20,13 +21,14 @@ LORA = {"rank": 4, "scale": 2.0, "dropout": 0.1}
 TEXTS = [[1, 2, 3, 4], [1, 2, 9], [7] * 30]
 
 
-@pytest.fixture
-def saved(tmp_path: Path, backbone: Path) -> tuple[Path, RewardNetwork]:
-    model = with_adapters(load_backbone(backbone), 2, **LORA)
-    model.head.weight = mx.random.normal(model.head.weight.shape)
+@pytest.fixture(params=[("lora", "linear"), ("dora", "mlp")], ids=str)
+def saved(tmp_path: Path, backbone: Path, request: pytest.FixtureRequest) -> tuple[Path, RewardNetwork]:
+    kind, head = request.param
+    model = with_adapters(load_backbone(backbone), 2, **LORA, fine_tune_type=kind, head=head)
+    model.head.update(tree_map(lambda p: mx.random.normal(p.shape), model.head.parameters()))
     model.apply_to_modules(lambda _, m: "lora_b" in m and m.update({"lora_b": mx.random.normal(m.lora_b.shape)}))
-    config = checkpoint.RewardConfig("base", digest(backbone), tiny.CHATML, 200, 0.5, 2.0, {"seed": 0})
-    checkpoint.save(tmp_path / "rm", model, adapter_config(2, **LORA), config)
+    config = checkpoint.RewardConfig("base", digest(backbone), tiny.CHATML, 200, 0.5, 2.0, {"seed": 0, "head": head})
+    checkpoint.save(tmp_path / "rm", model, adapter_config(2, **LORA, fine_tune_type=kind), config)
     return tmp_path / "rm", model
 
 
@@ -37,7 +39,7 @@ def test_scores_survive_saving(saved: tuple[Path, RewardNetwork], backbone: Path
     assert loaded.packs == model.packs  # dropout once hid from a loaded model that it could
     assert np.array_equal(score(loaded, TEXTS, [0, 0, 1]), score(model, TEXTS, [0, 0, 1]))
     assert renderer.max_seq_length == 200
-    assert (config.reward_mean, config.params) == (0.5, {"seed": 0})
+    assert (config.reward_mean, config.params) == (0.5, {"seed": 0} | {"head": config.params["head"]})
 
 
 def test_the_adapter_opens_in_mlx_lm(saved: tuple[Path, RewardNetwork], backbone: Path) -> None:

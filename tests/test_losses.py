@@ -6,7 +6,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from mlx_reward.losses import bradley_terry
+from mlx_reward.losses import bradley_terry, centering, smoothed
 
 MARGINS = np.array([0.0, 1.5, -2.0, 30.0, -30.0])
 
@@ -44,3 +44,14 @@ def test_gradient_agrees_with_finite_differences() -> None:
 
 def test_a_huge_wrong_margin_keeps_a_finite_gradient() -> None:
     assert mx.grad(lambda m: bradley_terry(m, mx.ones(1)))(mx.array([-1e4])).item() == pytest.approx(-1.0)
+
+
+def test_centering_is_zero_for_opposite_rewards_and_pulls_equal_ones_down() -> None:
+    """By hand: ((2 - 2)^2 + (1 + 0.5)^2) / 2 and its derivative (c + r) / P * 2."""
+    chosen, rejected = mx.array([2.0, 1.0]), mx.array([-2.0, 0.5])
+    assert centering(chosen, rejected).item() == pytest.approx(2.25 / 2)
+    assert mx.grad(centering)(chosen, rejected).tolist() == pytest.approx([0.0, 1.5])
+
+
+def test_smoothing_moves_labels_towards_one_half_and_leaves_that_alone() -> None:
+    assert smoothed(mx.array([1.0, 0.5, 0.0]), 0.1).tolist() == pytest.approx([0.9, 0.5, 0.1])

@@ -81,8 +81,9 @@ def _value_and_grad(model: RewardNetwork, function) -> tuple[float, dict[str, np
     return value.item(), {name: np.array(g) for name, g in tree_flatten(gradient)}
 
 
-def test_first_loss_is_log_2() -> None:
-    model = with_adapters(tiny.model("llama"), -1, rank=4, scale=2.0, dropout=0.0)
+@pytest.mark.parametrize(("kind", "head"), [("lora", "linear"), ("dora", "mlp")])
+def test_first_loss_is_log_2(kind: str, head: str) -> None:
+    model = with_adapters(tiny.model("llama"), -1, rank=4, scale=2.0, dropout=0.0, fine_tune_type=kind, head=head)
     r = rewards(model, TEXTS, PROMPTS, lanes())
     assert bradley_terry(r[:3] - r[3:6], mx.ones(3)).item() == pytest.approx(math.log(2))
 

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 
-from mlx_reward.comparisons import Comparisons, compare, epoch
+from mlx_reward.comparisons import Comparisons, batch_of, compare, epoch
 from mlx_reward.errors import InputError
 from mlx_reward.metrics import accuracy
 from mlx_reward.model import RewardNetwork, with_adapters
 from mlx_reward.preferences import Pair
 from mlx_reward.rendering import Renderer
+from mlx_reward.schedules import learning_rate
 from mlx_reward.scoring import score
 from mlx_reward.settings.reader import read_section
-from mlx_reward.settings.train import TrainSettings
-from mlx_reward.training import learning_rate, train
+from mlx_reward.settings.train import LossSettings, TrainSettings
+from mlx_reward.training import train
 from tests import tiny
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +43,10 @@ def settings(**changes: object) -> TrainSettings:
     default = read_section(ROOT / "params.yaml", "train", TrainSettings)
     quick = {"epochs": 2, "learning_rate": 1e-2, "evals_per_epoch": 2}
     return default.model_copy(update=quick | changes)
+
+
+def loss(**changes: object) -> LossSettings:
+    return settings().loss.model_copy(update=changes)
 
 
 def model(seed: int = 0) -> RewardNetwork:
@@ -69,7 +74,7 @@ def test_votes_as_soft_labels_are_what_is_learnt() -> None:
     means = []
     for soft in (True, False):
         trained = model()
-        train(trained, data, valid, settings(soft_labels=soft))
+        train(trained, data, valid, settings(loss=loss(soft_labels=soft)))
         means.append(float(np.mean(data.margins(score(trained, data.texts, data.prompts)))))
     assert means[0] == pytest.approx(np.log(3), abs=0.5)
     assert means[1] > 2 * means[0]
@@ -95,7 +100,7 @@ def test_the_best_state_by_valid_nll_is_kept() -> None:
 
 def test_every_comparison_is_seen_once_an_epoch_and_the_last_partial_batch_is_kept() -> None:
     data = compared(33)
-    batches = list(epoch(data, 8, np.random.default_rng(0)))
+    batches = [batch_of(data, members) for members in epoch(data, 8, np.random.default_rng(0))]
     seen = sorted((int(b.texts[c]), int(b.texts[r])) for b in batches for c, r in zip(b.chosen, b.rejected, strict=True))
     assert seen == sorted(zip(data.chosen.tolist(), data.rejected.tolist(), strict=True))
     assert [len(b.chosen) for b in batches] == [8, 8, 8, 8, 1]
@@ -104,7 +109,7 @@ def test_every_comparison_is_seen_once_an_epoch_and_the_last_partial_batch_is_ke
 def test_a_text_is_encoded_once_however_many_pairs_it_stands_in() -> None:
     data = compared(33)
     assert len(data.texts) == 33  # 11 prompts of 3 responses, 3 pairs each
-    batches = list(epoch(data, 9, np.random.default_rng(0)))
+    batches = [batch_of(data, members) for members in epoch(data, 9, np.random.default_rng(0))]
     assert all(len(set(b.texts.tolist())) == len(b.texts) for b in batches)
     assert sum(len(b.texts) for b in batches) < 2 * 33 * 0.9
 
@@ -116,7 +121,7 @@ def test_many_pairs_of_one_prompt_share_texts_too() -> None:
         Pair(prompt="q", chosen=a, rejected=b, id=f"{a}{b}", group="q") for i, a in enumerate(names) for b in names[i + 1 :]
     ]
     data = compare(rows, Renderer(tiny.tokenizer(), 200))
-    batches = list(epoch(data, 16, np.random.default_rng(0)))
+    batches = [batch_of(data, members) for members in epoch(data, 16, np.random.default_rng(0))]
     assert sum(len(b.chosen) for b in batches) == 190
     assert sum(len(b.texts) for b in batches) / len(batches) < 13  # 16 and more in random order
 
@@ -128,18 +133,85 @@ def test_long_responses_are_dropped_and_named() -> None:
     assert data.counts()["pairs"] == 3
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_remedy() -> None:
+def test_losses_that_are_not_finite_stop_with_the_remedy() -> None:
     broken = model()
     broken.head.weight = mx.full(broken.head.weight.shape, float("nan"))
-    with pytest.raises(InputError, match=r"loss became nan at step 1; lower train.learning_rate"):
-        train(broken, compared(9), compared(9, seed=1), settings())
+    with pytest.raises(InputError, match=r"not finite in 5 steps in a row \(loss nan at step 5\); lower train.learning_rate"):
+        train(broken, compared(9), compared(9, seed=1), settings(batch_size=3))
 
 
-def test_learning_rate_rises_then_falls_to_zero() -> None:
-    schedule = learning_rate(1.0, steps=100, warmup=0.1)
+def test_one_gradient_that_is_not_finite_leaves_its_step_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single bad batch must not poison weights and optimizer."""
+    trained, steps = model(), []
+
+    def sometimes(chosen: mx.array, rejected: mx.array) -> mx.array:
+        steps.append(1)
+        return (chosen - rejected).sum() * (float("nan") if len(steps) == 2 else 1e-3)
+
+    monkeypatch.setattr("mlx_reward.objective.centering", sometimes)
+    history = train(trained, compared(36), compared(9, seed=1), settings(batch_size=9, epochs=1, loss=loss(centering=1.0)))
+    assert (history.skipped, len(history.losses)) == (1, 3)
+    assert all(np.isfinite(w).all() for w in weights(trained).values())
+
+
+def test_running_out_of_memory_names_the_settings_to_lower(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> mx.array:
+        raise RuntimeError("[malloc] Unable to allocate 99 bytes.")
+
+    monkeypatch.setattr("mlx_reward.steps.rewards", full)
+    with pytest.raises(InputError, match=r"out of memory at step 1 .*lower train.batch_size \(now 24\)"):
+        train(model(), compared(9), compared(9, seed=1), settings())
+
+
+def test_accumulated_gradients_are_those_of_the_large_batch() -> None:
+    """Parts of unequal size, for 36 is not a multiple of 8."""
+    runs = []
+    for size, parts in ((36, 1), (9, 4), (8, 5)):
+        trained = model()
+        changes = {"batch_size": size, "grad_accumulation_steps": parts, "iters": 1, "warmup": 0.0}
+        train(trained, compared(36), compared(9, seed=1), settings(**changes))
+        runs.append(weights(trained)["head.weight"])
+    assert np.abs(runs[0]).max() > 1e-3
+    for other in runs[1:]:
+        assert other == pytest.approx(runs[0], abs=1e-5)
+
+
+def test_clipping_bounds_the_step_and_patience_ends_the_run() -> None:
+    data, valid = compared(36), compared(9, seed=1)
+    free, clipped = model(), model()
+    for trained, limit in ((free, None), (clipped, 1e-9)):
+        train(trained, data, valid, settings(max_grad_norm=limit, iters=1, warmup=0.0))
+    assert np.abs(weights(clipped)["head.weight"]).max() < np.abs(weights(free)["head.weight"]).max() * 0.5  # Adam's epsilon
+    history = train(model(), data, valid, settings(learning_rate=0.5, epochs=20, evals_per_epoch=1, patience=2, warmup=0.0))
+    assert history.since_best == 2
+    assert len(history.evaluations) < 20
+
+
+def test_iters_end_a_run_in_the_middle_of_an_epoch_with_an_evaluation() -> None:
+    history = train(model(), compared(36), compared(9, seed=1), settings(batch_size=9, iters=6, evals_per_epoch=1))
+    assert len(history.losses) == 6
+    assert [e.step for e in history.evaluations] == [4, 6]
+
+
+def test_a_margin_by_strength_pushes_strong_preferences_further_apart() -> None:
+    rows = [dataclasses.replace(row, preference_strength=float(n % 3 == 1)) for n, row in enumerate(pairs(120))]
+    data = compare(rows, Renderer(tiny.tokenizer(), 200))
+    with pytest.raises(InputError, match="no pair has a preference_strength"):
+        train(model(), compared(9), compared(9), settings(loss=loss(margin=1.0)))
+    apart = []
+    for margin in (0.0, 20.0):
+        trained = model()
+        train(trained, data, data, settings(loss=loss(margin=margin)))
+        apart.append(data.margins(score(trained, data.texts, data.prompts))[1::3].mean())
+    assert apart[1] > apart[0] + 2
+
+
+@pytest.mark.parametrize(("kind", "middle", "end"), [("cosine", 0.5, 0.0), ("linear", 0.5, 0.0), ("constant", 1.0, 1.0)])
+def test_learning_rate_rises_then_follows_its_schedule(kind: str, middle: float, end: float) -> None:
+    schedule = learning_rate(kind, 1.0, steps=100, warmup=0.1)
     rates = [float(schedule(mx.array(s))) for s in (0, 5, 10, 55, 100)]
-    assert rates == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0], abs=0.01)
-    assert float(learning_rate(1.0, steps=100, warmup=0.0)(mx.array(0))) == 1.0
+    assert rates == pytest.approx([0.0, 0.5, 1.0, middle, end], abs=0.01)
+    assert float(learning_rate(kind, 1.0, steps=100, warmup=0.0)(mx.array(0))) == 1.0
 
 
 def test_dropout_is_off_in_evaluation() -> None:
