@@ -27,16 +27,30 @@ QUICK = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project through which every stage went."""
+    project = make_project(tmp_path_factory.mktemp("finished"))
+    for name in STAGES:
+        answer = stage(project, name)
+        assert answer.returncode == 0, (name, answer.stderr)
+    return project
+
+
+def make_project(path: Path) -> Path:
     """A folder with a tiny backbone, params.yaml, and 40 groups whose better responses hold more vowels."""
-    tiny.write_backbone(tmp_path / "backbone", bits=4)
-    (tmp_path / "data" / "raw").mkdir(parents=True)
+    tiny.write_backbone(path / "backbone", bits=4)
+    (path / "data" / "raw").mkdir(parents=True)
     rows = [
         {"prompt": f"q{n}", "responses": ["aeiou" * (1 + n % 3), "bdafe", "xzvbn" * (1 + n % 2)], "scores": s}
         for n, s in enumerate([[2, 1, 0], [2, 1, 0], [2, 1, 0], [0, 1, 2]] * 10)  # some wrong, as in life
     ]
-    (tmp_path / "data" / "raw" / "mine.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    configure(tmp_path, data={"source": "data/raw/mine.jsonl"}, **QUICK)
-    return tmp_path
+    (path / "data" / "raw" / "mine.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    configure(path, data={"source": "data/raw/mine.jsonl"}, **QUICK)
+    return path
 
 
 def configure(project: Path, **sections: dict[str, object]) -> None:
@@ -53,37 +67,35 @@ def stage(project: Path, name: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=120)
 
 
-def test_the_stages_run_and_leave_what_dvc_expects(project: Path) -> None:
-    for name in STAGES:
-        answer = stage(project, name)
-        assert answer.returncode == 0, (name, answer.stderr)
+def test_the_stages_run_and_leave_what_dvc_expects(finished: Path) -> None:
     declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     for entry in (o for s in declared.values() for kind in ("outs", "metrics", "plots") for o in s.get(kind, [])):
         path = next(iter(entry)) if isinstance(entry, dict) else entry
-        assert (project / path).exists(), path
-    evidence = json.loads((project / "metrics" / "eval.json").read_text())
+        assert (finished / path).exists(), path
+    evidence = json.loads((finished / "metrics" / "eval.json").read_text())
     assert all(isinstance(v, (int, float)) for v in evidence.values())
     assert 0 <= evidence["ece"] <= 1
     assert evidence["pairs"] > 10
-    load(str(project / "checkpoints/sft_merged_model"), adapter_path=str(project / "checkpoints/rm_model_bt"))
-    assert "OpenBLAS" in stage_blas(project) or sys.platform != "linux"
+    load(str(finished / "checkpoints/sft_merged_model"), adapter_path=str(finished / "checkpoints/rm_model_bt"))
+    assert "OpenBLAS" in stage_blas() or sys.platform != "linux"
 
 
-def stage_blas(project: Path) -> str:
+def stage_blas() -> str:
     """Which BLAS a stage gets: importing mlx before mlx_reward in a stage once made training 20 times slower, silently."""
     code = "import stages.train, mlx_reward; print(mlx_reward.BLAS)"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stdout
 
 
-def test_two_runs_give_the_same_metrics_to_the_last_digit(project: Path) -> None:
-    seen = []
-    for _ in range(2):
-        for name in STAGES[:-1]:
-            assert stage(project, name).returncode == 0
-        seen.append({p.name: p.read_bytes() for p in sorted((project / "metrics").rglob("*")) if p.is_file()})
-        shutil.rmtree(project / "metrics")
-    assert seen[0] == seen[1]
+def test_two_runs_give_the_same_metrics_to_the_last_digit(finished: Path) -> None:
+    def metrics() -> dict[str, bytes]:
+        return {p.name: p.read_bytes() for p in sorted((finished / "metrics").rglob("*")) if p.is_file()}
+
+    first = metrics()
+    shutil.rmtree(finished / "metrics")
+    for name in STAGES[1:-1]:
+        assert stage(finished, name).returncode == 0
+    assert metrics() == first
 
 
 @pytest.mark.parametrize(
