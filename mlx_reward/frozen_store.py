@@ -6,6 +6,7 @@ They are kept in the cache folder under a digest of all they depend on: the back
 import hashlib
 import os
 from collections.abc import Hashable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def _key(model: RewardNetwork, texts: Sequence[list[int]], backbone: str) -> str
 def arithmetic() -> str:
     """What decides the last digits: states of other code or another BLAS would make a run that no other machine repeats."""
     code = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(Path(mlx_reward.__file__).parent.glob("*.py"))))
-    return f"{code.hexdigest()} {mx.__version__} {mx.default_device()} {mlx_reward.BLAS} {len(lanes())}"
+    return f"{code.hexdigest()} {version('mlx')} {mx.default_device()} {mlx_reward.BLAS} {len(lanes())}"
 
 
 def _read(path: Path) -> mx.array | None:
