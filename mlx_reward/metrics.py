@@ -1,5 +1,6 @@
 """How good pair probabilities are. Everything is a function of margins (r_chosen - r_rejected) or of logits (margin / T)."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +51,7 @@ def reliability(logits: Array, bins: int) -> list[Bin]:
 
 def ece(diagram: list[Bin]) -> float:
     """Expected calibration error: mean |accuracy - confidence| over pairs (Naeini et al. 2015; equal-mass bins)."""
-    gaps = sum(b.count * abs(b.accuracy - b.confidence) for b in diagram)
+    gaps = math.fsum(b.count * abs(b.accuracy - b.confidence) for b in diagram)  # sum() rounds otherwise from Python 3.12 on
     return gaps / sum(b.count for b in diagram)
 
 

@@ -15,7 +15,7 @@ from mlx_reward.checkpoint import RewardConfig
 from mlx_reward.comparisons import compare
 from mlx_reward.errors import InputError, run
 from mlx_reward.files import write_json
-from mlx_reward.frozen_store import frozen_states
+from mlx_reward.frozen_store import arithmetic, frozen_states
 from mlx_reward.model import adapter_config, with_adapters
 from mlx_reward.preferences import read_pairs
 from mlx_reward.rendering import load_renderer
@@ -38,7 +38,7 @@ def main() -> None:
     model = with_adapters(load_backbone(paths.BASE), head=settings.head, **adapters)
     base, knobs = digest(paths.BASE), settings.model_dump()
     below = [frozen_states(model, c.texts, c.prompts, settings.frozen_cache, base) for c in (training, valid)]
-    resume = Resume(paths.TRAINING_RUN, fingerprint(knobs, base, training.texts, valid.texts))
+    resume = Resume(paths.TRAINING_RUN, fingerprint(knobs, base, training.texts, valid.texts, arithmetic()))
     history = train(model, training, valid, settings, Frozen(*below), resume)
     spread = mean_and_deviation(model, training.texts, training.prompts, settings.seed, below[0])
     config = RewardConfig(str(paths.BASE), base, renderer.chat_template, settings.max_seq_length, *spread, knobs)
