@@ -33,9 +33,19 @@ def widen(model: nn.Module) -> None:
     A quantized embedding stays quantized: rows are looked up, never multiplied.
     """
     linears = [(name, _dequantized(m)) for name, m in model.named_modules() if isinstance(m, nn.QuantizedLinear)]
-    model.update_modules(tree_unflatten(linears))
+    if linears:
+        model.update_modules(tree_unflatten(linears))
     model.set_dtype(mx.float32)
     mx.eval(model.parameters())
+
+
+def unfreeze_last(model: Any, num_layers: int) -> None:
+    """Make the last ``num_layers`` blocks (-1: all) trainable themselves; 4-bit weights cannot follow a gradient, so they are
+    widened first.
+    """
+    for block in model.layers[-max(num_layers, 0) :]:
+        widen(block)
+        block.unfreeze()
 
 
 def _dequantized(layer: nn.QuantizedLinear) -> nn.Linear:

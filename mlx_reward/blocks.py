@@ -1,7 +1,7 @@
 """The blocks of an mlx_lm model, some of them stood in for while the architecture's own forward pass runs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import mlx.core as mx
@@ -27,6 +27,29 @@ class StandIn:
 
     def __call__(self, x: mx.array, *_: object, **__: object) -> mx.array:
         return x
+
+
+class Checkpointed(StandIn):
+    """A block of which the backward pass keeps only the input, and runs it again (Chen et al. 2016, arXiv:1604.06174).
+
+    ``within`` makes the context that the block runs in; by the time of the backward pass, the first one is closed.
+    """
+
+    def __init__(self, block: Any, within: Callable[[], AbstractContextManager[None]]) -> None:
+        super().__init__(block)
+        self.within = within
+
+    def __call__(self, x: mx.array, *args: object, **kwargs: object) -> mx.array:
+        stream = mx.default_stream(mx.default_device())
+
+        def run(parameters: Any, x: mx.array) -> mx.array:
+            self.block.update(parameters)
+            with mx.stream(stream), self.within():
+                found: mx.array = self.block(x, *args, **kwargs)
+            return found
+
+        found: mx.array = mx.checkpoint(run)(self.block.trainable_parameters(), x)
+        return found
 
 
 @contextmanager

@@ -3,18 +3,22 @@
 adapters.safetensors, adapter_config.json   open with ``mlx_lm.load(base, adapter_path=...)``
 reward_head.safetensors                     weight (1, D), bias (1,)
 reward_config.json                          ``RewardConfig``
+member-2, member-3...                       the first three again for each further member of an ensemble
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mlx.utils import tree_flatten
+import mlx.core as mx
+from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.tuner.utils import load_adapters
 
 from mlx_reward import tensors
-from mlx_reward.backbone import load_backbone
+from mlx_reward.backbone import load_backbone, unfreeze_last
 from mlx_reward.backbones.digest import digest
+from mlx_reward.ensemble import Ensemble, Tree
 from mlx_reward.errors import InputError
 from mlx_reward.files import read_json, whole_folder, write_json
 from mlx_reward.model import RewardNetwork
@@ -38,30 +42,51 @@ class RewardConfig:
     format_version: int = FORMAT_VERSION
 
 
-def save(folder: Path, model: RewardNetwork, adapter_config: dict[str, object], config: RewardConfig) -> None:
-    """Write the checkpoint; ``folder`` appears whole or, on any failure, not at all."""
-    adapters = dict(tree_flatten(model.backbone.trainable_parameters()))
-    head = dict(tree_flatten(model.head.parameters()))
+def save(folder: Path, members: Sequence[Tree], adapter_config: dict[str, object], config: RewardConfig) -> None:
+    """Write the trained weights of each of ``members``; ``folder`` appears whole or, on any failure, not at all."""
     with whole_folder(folder) as temporary:
-        tensors.save(temporary / "adapters.safetensors", adapters)
-        tensors.save(temporary / "reward_head.safetensors", head)
-        write_json(temporary / "adapter_config.json", adapter_config)
+        for member, place in zip(members, _folders(temporary, len(members)), strict=True):
+            place.mkdir(exist_ok=True)
+            tensors.save(place / "adapters.safetensors", dict(tree_flatten(member["backbone"])))
+            tensors.save(place / "reward_head.safetensors", dict(tree_flatten(member["head"])))
+            write_json(place / "adapter_config.json", adapter_config)
         write_json(temporary / "reward_config.json", dataclasses.asdict(config))
 
 
-def load(folder: Path, base: Path) -> tuple[RewardNetwork, Renderer, RewardConfig]:
+def load(folder: Path, base: Path) -> tuple[Ensemble, Renderer, RewardConfig]:
     """The reward model in ``folder`` over the backbone in ``base``, ready to score; InputError where they do not fit."""
     config = read_config(folder)
     if digest(base) != config.base_digest:
         raise InputError(f"{folder} was trained on another backbone than {base}; {REMEDY.replace('makes', 'remakes')}")
     try:
-        backbone = load_adapters(load_backbone(base), str(folder))
+        backbone = load_backbone(base)
+        if config.params.get("fine_tune_type") == "full":
+            unfreeze_last(backbone, config.params["num_layers"])
+        if config.params.get("fine_tune_type") != "none":  # as with an imported model
+            backbone = load_adapters(backbone, str(folder))
         model = RewardNetwork(backbone, config.params.get("head", "linear"))
-        model.head.load_weights(str(folder / "reward_head.safetensors"))
+        members = [_read(place, model) for place in _folders(folder, config.params.get("members", 1))]
+        model.update(members[0])
     except (FileNotFoundError, ValueError, RuntimeError) as error:
         raise InputError(f"{folder}: not a whole checkpoint ({error}); {REMEDY}") from None
     model.eval()
-    return model, load_renderer(base, config.max_seq_length, config.chat_template), config
+    mx.eval(model.parameters(), members)  # now, for another thread could not
+    return Ensemble(model, members), load_renderer(base, config.max_seq_length, config.chat_template), config
+
+
+def _folders(folder: Path, members: int) -> list[Path]:
+    return [folder, *(folder / f"member-{number}" for number in range(2, members + 1))]
+
+
+def _read(folder: Path, model: RewardNetwork) -> Tree:
+    """Trained weights for ``model``, as a tree; ValueError where they are not for it."""
+    names = {"backbone": "adapters.safetensors", "head": "reward_head.safetensors"}
+    found: dict[str, Any] = {part: mx.load(str(folder / name)) for part, name in names.items()}
+    for part, weights in found.items():
+        own = dict(tree_flatten(model[part].trainable_parameters()))
+        if {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in own.items()}:
+            raise ValueError(f"{folder / names[part]} holds other weights than the model has")
+    return {part: tree_unflatten(sorted(weights.items())) for part, weights in found.items()}
 
 
 def read_config(folder: Path) -> RewardConfig:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mlx_reward.errors import run
+from mlx_reward.errors import InputError, run
 
 EXAMPLE = """rows hold prompt and response, prompt and responses, messages, or prompt, chosen and rejected
 
@@ -24,6 +24,42 @@ def main() -> int:
     compare.add_argument("old", type=Path, help="checkpoints/test_rewards.jsonl of the earlier run")
     compare.add_argument("new", type=Path, help="that of the later run")
     compare.set_defaults(command=_compare)
+    sample = commands.add_parser("sample", help="write rows with several responses to each prompt, by a language model")
+    sample.add_argument("source", help="rows with a prompt; jsonl, json, csv or parquet; - is standard input")
+    sample.add_argument("-o", "--output", default="-", help="a .jsonl file; a stopped job goes on where it was (default: -)")
+    sample.add_argument(
+        "-b", "--base", type=Path, default=Path("checkpoints/sft_merged_model"), help="the language model's folder"
+    )
+    sample.add_argument("-n", "--count", type=int, default=4, help="responses to a prompt (default: 4)")
+    sample.add_argument("--max-tokens", type=int, default=256, help="of a response (default: 256)")
+    sample.add_argument("--temperature", type=float, default=0.8, help="(default: 0.8)")
+    sample.add_argument("--top-p", type=float, default=0.95, help="(default: 0.95)")
+    sample.add_argument("--seed", type=int, default=0, help="(default: 0)")
+    sample.set_defaults(command=_sample)
+    export = commands.add_parser(
+        "export", help="write the model for transformers", epilog="example:\n  mlx-reward export hf_model"
+    )
+    export.add_argument("target", type=Path, help="folder to write, for AutoModelForSequenceClassification")
+    export.add_argument("-m", "--model", type=Path, default=Path("checkpoints/rm_model_bt"), help="checkpoint folder")
+    export.add_argument("-b", "--base", type=Path, help="backbone folder, where it is not beside the checkpoint")
+    export.add_argument("--member", type=int, default=1, help="of an ensemble, from 1 on (default: 1)")
+    export.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="(default: float32)")
+    export.add_argument("--evidence", type=Path, default=Path("metrics/eval.json"), help="for the model card")
+    export.set_defaults(command=_export)
+    importer = commands.add_parser("import", help="take a reward model of transformers")
+    importer.add_argument("source", type=Path, help="folder with a sequence classification of one label")
+    importer.add_argument("-o", "--output", type=Path, required=True, help="folder for backbone and reward model")
+    importer.add_argument("--max-seq-length", type=int, default=4096, help="tokens of a conversation (default: 4096)")
+    importer.add_argument("--quantize", type=int, choices=[3, 4, 6, 8], help="bits a weight (default: not quantized)")
+    importer.set_defaults(command=_import)
+    serve = commands.add_parser("serve", help="answer requests over HTTP", epilog="example:\n  mlx-reward serve --port 8000")
+    serve.add_argument("-m", "--model", type=Path, default=Path("checkpoints/rm_model_bt"), help="checkpoint folder")
+    serve.add_argument("-b", "--base", type=Path, help="backbone folder, where it is not beside the checkpoint")
+    serve.add_argument("--host", default="127.0.0.1", help="any other needs a token in MLX_REWARD_TOKEN (default: 127.0.0.1)")
+    serve.add_argument("--port", type=int, default=8000, help="(default: 8000)")
+    serve.add_argument("--max-waiting", type=int, default=10_000, help="texts that may wait (default: 10000)")
+    serve.add_argument("--max-body", type=int, default=8 << 20, help="bytes of a request (default: 8 MiB)")
+    serve.set_defaults(command=_serve)
     for name, command, says in (
         ("score", _score, "write rows with the reward of each response"),
         ("rank", _rank, "write rows with their responses sorted, best first"),
@@ -34,6 +70,7 @@ def main() -> int:
         rows.add_argument("-o", "--output", default="-", help="a .jsonl file; a stopped job goes on where it was (default: -)")
         rows.add_argument("-m", "--model", type=Path, default=Path("checkpoints/rm_model_bt"), help="checkpoint folder")
         rows.add_argument("-b", "--base", type=Path, help="backbone folder, where it is not beside the checkpoint")
+        rows.add_argument("--caution", type=float, default=0.0, help="of an ensemble: take off so often its uncertainty")
         if name == "score":
             rows.add_argument("-n", "--normalize", choices=["zscore", "sigmoid"], help="by the training rewards")
         if name == "label":
@@ -52,23 +89,60 @@ def _doctor(_: argparse.Namespace) -> None:
         print(f"{what:<16}{how}")
 
 
+def _sample(arguments: argparse.Namespace) -> None:
+    from mlx_reward.backbones.digest import digest
+    from mlx_reward.row_jobs import run_job
+    from mlx_reward.sampling import Sampler
+
+    a = arguments
+    how = a.count, a.max_tokens, a.temperature, a.top_p, a.seed
+    _tell(run_job(a.source, a.output, Sampler(a.base, *how).rows, f"sample {how} {digest(a.base)}"))
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from mlx_reward.exchange.to_transformers import export
+    from mlx_reward.reward_model import backbone_of
+
+    a = arguments
+    bias = export(a.model, a.base or backbone_of(a.model), a.target, a.member, a.dtype, a.evidence)
+    if abs(bias) > 1e-6:
+        print(f"note: transformers' scores lack the constant {bias:.4f}, for its head has no bias; differences are the same")
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    from mlx_reward.exchange.from_transformers import import_model
+
+    import_model(arguments.source, arguments.output, arguments.max_seq_length, arguments.quantize)
+    print(f"wrote {arguments.output}; it is not calibrated: its temperature is 1")
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    try:
+        from mlx_reward.server.serve import serve
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error.name} is not installed; pip install 'mlx-reward[serve]'") from None
+    a = arguments
+    serve(a.model, a.base, a.host, a.port, a.max_waiting, a.max_body)
+
+
 def _score(arguments: argparse.Namespace) -> None:
     from mlx_reward.score_rows import score_rows
 
-    _run(arguments, lambda model, rows: score_rows(model, rows, arguments.normalize), str(arguments.normalize))
+    normalize, caution = arguments.normalize, arguments.caution
+    _run(arguments, lambda model, rows: score_rows(model, rows, normalize, caution), f"{normalize} {caution}")
 
 
 def _rank(arguments: argparse.Namespace) -> None:
     from mlx_reward.score_rows import rank_rows
 
-    _run(arguments, rank_rows, "rank")
+    _run(arguments, lambda model, rows: rank_rows(model, rows, arguments.caution), f"rank {arguments.caution}")
 
 
 def _label(arguments: argparse.Namespace) -> None:
     from mlx_reward.label_rows import label_rows
 
-    form, against, least = arguments.form, arguments.against, arguments.min_probability
-    _run(arguments, lambda model, rows: label_rows(model, rows, form, against, least), f"{form} {against} {least}")
+    how = arguments.form, arguments.against, arguments.min_probability, arguments.caution
+    _run(arguments, lambda model, rows: label_rows(model, rows, *how), f"label {how}")
 
 
 def _run(arguments: argparse.Namespace, work: Callable[..., list[dict[str, Any]]], what: str) -> None:
@@ -77,9 +151,12 @@ def _run(arguments: argparse.Namespace, work: Callable[..., list[dict[str, Any]]
 
     model = RewardModel.load(arguments.model, arguments.base)
     identity = f"{what} {model.digest}"
-    errors = run_job(arguments.source, arguments.output, lambda rows: work(model, rows), identity)
+    _tell(run_job(arguments.source, arguments.output, lambda rows: work(model, rows), identity))
+
+
+def _tell(errors: int) -> None:
     if errors:
-        print(f"{errors} rows could not be scored; they came out with the field 'error'", file=sys.stderr)
+        print(f"{errors} rows could not be used; they came out with the field 'error'", file=sys.stderr)
 
 
 def _compare(arguments: argparse.Namespace) -> None:

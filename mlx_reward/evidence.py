@@ -1,15 +1,18 @@
 """The figures of metrics/eval.json: what the model is worth on pairs it never saw, before and after temperature."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from mlx_reward import length_bias
 from mlx_reward.comparisons import Comparisons
 from mlx_reward.intervals import draws, interval
-from mlx_reward.metrics import Array, accuracy, auroc, brier, ece, nll, reliability
+from mlx_reward.metrics import Array, accuracy, auroc, brier, coverage, ece, nll, reliability
+from mlx_reward.plots import histogram_rows, reliability_rows
+from mlx_reward.ranking import groups_of, ranking_figures
 
-Figures = dict[str, float | int]
+Figures = dict[str, Any]
 Row = dict[str, float | int | str]
 
 
@@ -31,6 +34,7 @@ def figures(test: Comparisons, rewards: Array, temperature: float, bins: int) ->
         "reward_chosen_mean": float(np.mean(rewards[test.chosen])),
         "reward_rejected_mean": float(np.mean(rewards[test.rejected])),
         **length_bias.figures(margins, *lengths(test)),
+        **ranking_figures(groups_of(test, rewards)),
         "pairs": len(margins),
         "ties": int((margins == 0).sum()),
         "texts": len(test.texts),
@@ -57,6 +61,17 @@ def headline(logits: Array, prompts: list[str], bins: int) -> Figures:
     return found
 
 
+def plot_rows(test: Comparisons, margins: Array, temperature: float, bins: int) -> dict[str, list[Row]]:
+    """Rows of every plot, by name."""
+    return {
+        "reliability_before": reliability_rows(reliability(margins, bins)),
+        "reliability_after": reliability_rows(reliability(margins / temperature, bins)),
+        "margins": histogram_rows(margins),
+        "coverage": [{"coverage": c, "accuracy": a} for c, a in coverage(margins)],
+        "subset_accuracy": subset_rows(test, margins),
+    }
+
+
 def subset_rows(test: Comparisons, margins: Array) -> list[Row]:
     """Accuracy of each subset with its interval, the largest subset first."""
     members: dict[str, list[int]] = {}
@@ -71,8 +86,19 @@ def _subset_row(name: str, test: Comparisons, margins: Array, members: list[int]
     return {"subset": name, "accuracy": accuracy(own), "low": low, "high": high, "pairs": len(members)}
 
 
-def reward_rows(test: Comparisons, rewards: Array, temperature: float) -> list[Row]:
-    """What the model says of each pair, for comparing runs pair by pair."""
+def member_figures(test: Comparisons, rewards: Array, temperatures: Sequence[float], bins: int) -> Figures:
+    """``members``: accuracy, NLL and ECE of each from its rewards (K, N), at its own temperature; nothing of one alone."""
+    if len(rewards) == 1:
+        return {}
+    found = {}
+    for number, (own, temperature) in enumerate(zip(rewards, temperatures, strict=True), 1):
+        logits = test.margins(own) / temperature
+        found[str(number)] = {"accuracy": accuracy(logits), "nll": nll(logits), "ece": ece(reliability(logits, bins))}
+    return {"members": found}
+
+
+def reward_rows(test: Comparisons, rewards: Array, deviations: Array, temperature: float) -> list[Row]:
+    """What the model says of each pair, for comparing runs pair by pair; deviations are those of an ensemble's members."""
     margins = test.margins(rewards)
     return [
         {
@@ -81,10 +107,17 @@ def reward_rows(test: Comparisons, rewards: Array, temperature: float) -> list[R
             "subset": pair.subset or "(none)",
             "reward_chosen": float(rewards[chosen]),
             "reward_rejected": float(rewards[rejected]),
+            **_uncertainty(deviations, chosen, rejected),
             "logit": float(margin / temperature),
         }
         for pair, chosen, rejected, margin in zip(test.pairs, test.chosen, test.rejected, margins, strict=True)
     ]
+
+
+def _uncertainty(deviations: Array, chosen: int, rejected: int) -> Row:
+    if not deviations.any():
+        return {}
+    return {"uncertainty_chosen": float(deviations[chosen]), "uncertainty_rejected": float(deviations[rejected])}
 
 
 def lengths(test: Comparisons) -> tuple[Array, Array]:

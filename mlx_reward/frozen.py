@@ -11,13 +11,10 @@ from dataclasses import dataclass
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
-from mlx_lm.tuner.dora import DoRAEmbedding, DoRALinear
-from mlx_lm.tuner.lora import LoRAEmbedding, LoRALinear, LoRASwitchLinear
+from mlx.utils import tree_flatten
 from numpy.typing import NDArray
 
 from mlx_reward.blocks import StandIn, blocks, replaced
-
-ADAPTERS = (LoRALinear, LoRAEmbedding, LoRASwitchLinear, DoRALinear, DoRAEmbedding)
 
 
 @dataclass(frozen=True)
@@ -47,10 +44,10 @@ class FrozenStates:
 
 
 def frozen_blocks(backbone: nn.Module) -> int:
-    """How many blocks from the first on hold no adapter."""
+    """How many blocks from the first on hold nothing that is trained."""
     layers = blocks(backbone)
-    adapted = [i for i, block in enumerate(layers) if any(isinstance(m, ADAPTERS) for _, m in block.named_modules())]
-    return min(adapted, default=len(layers))
+    trained = [i for i, block in enumerate(layers) if tree_flatten(block.trainable_parameters())]
+    return min(trained, default=len(layers))
 
 
 @contextmanager

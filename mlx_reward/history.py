@@ -1,5 +1,6 @@
 """What a training run shows of itself: losses, accuracies and evaluations, as figures and as a curve."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,11 +51,24 @@ class History:
 
     def curve(self) -> list[dict[str, float | int]]:
         """A row a step for plots: loss and accuracy, averaged over the last 20 steps."""
-        recent = [slice(max(0, i - 19), i + 1) for i in range(len(self.losses))]
-        return [
-            {"step": i, "loss": float(np.mean(self.losses[r])), "accuracy": float(np.mean(self.accuracies[r]))}
-            for i, r in enumerate(recent, 1)
-        ]
+        return [{"step": i, **self._means(i)} for i in range(1, len(self.losses) + 1)]
+
+    def _means(self, step: int) -> dict[str, float]:
+        recent = slice(max(0, step - 20), step)
+        return {"loss": float(np.mean(self.losses[recent])), "accuracy": float(np.mean(self.accuracies[recent]))}
+
+    def latest(self, step: int) -> dict[str, float]:
+        """What ``step`` showed, for who watches: the curve's row, and the evaluation if there was one."""
+        means = self._means(min(step, len(self.losses))) if self.losses else {}
+        found = {f"train/{name}": value for name, value in means.items()}
+        for evaluation in (e for e in self.evaluations if e.step == step):
+            found |= {"valid/nll": evaluation.nll, "valid/accuracy": evaluation.accuracy}
+        return found
+
+    def replay(self, log: Callable[[int, dict[str, float]], None]) -> None:
+        """Tell ``log`` of all steps so far, as it would have heard had the run not been stopped."""
+        for step in range(1, len(self.losses) + self.skipped + 1):
+            log(step, self.latest(step))
 
     def summary(self) -> str:
         """For the progress bar."""

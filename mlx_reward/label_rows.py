@@ -15,14 +15,21 @@ Form = Literal["dpo", "kto"]
 Against = Literal["worst", "random", "all"]
 
 
-def label_rows(model: RewardModel, rows: list[Row | BadRow], form: Form, against: Against, min_probability: float) -> list[Row]:
+def label_rows(
+    model: RewardModel,
+    rows: list[Row | BadRow],
+    form: Form,
+    against: Against,
+    min_probability: float,
+    caution: float = 0.0,
+) -> list[Row]:
     """Pairs or single rows out of {"prompt", "responses"}: the best response against the worst, a random one, or all others.
 
     A pair is kept where the calibrated probability that its chosen response is better reaches ``min_probability``. KTO takes
     the two sides of the same pairs. A row that cannot be used comes out with ``error``.
     """
     found: list[Row] = []
-    for row in score_rows(model, rows):
+    for row in score_rows(model, rows, caution=caution):
         if "error" not in row and "rewards" not in row:
             row |= {"error": "field 'responses' is missing; labelling needs a list of them"}
         if "error" in row:

@@ -17,6 +17,25 @@ def bradley_terry(margins: mx.array, labels: mx.array) -> mx.array:
     return (mx.logaddexp(0.0, -margins) + (1 - labels) * margins).mean()
 
 
+def plackett_luce(winners: mx.array, losers: mx.array, choices: mx.array, count: int) -> mx.array:
+    """Negative log-likelihood in nats of each response being picked out of itself and all it was preferred to, a comparison.
+
+    sum over choices of log(exp(w) + sum exp(l)) - w, divided by P. Plackett 1975, Luce 1959: over a full ranking these choices
+    are the Plackett-Luce model (Xia et al. 2008, equation 2, ListMLE); alone, two responses are Bradley-Terry's. A part of a
+    ranking is a choice among fewer, which by Luce's axiom has the same odds.
+
+    Args:
+        winners: (P,) reward of the preferred response of each comparison.
+        losers: (P,) reward of the other one.
+        choices: (P,) which of ``count`` choices the comparison belongs to: those of one winner belong together.
+        count: number of choices.
+    """
+    behind = losers - winners
+    most = mx.stop_gradient(mx.zeros(count).at[choices].maximum(behind))  # keeps the exponentials finite
+    others = mx.zeros(count).at[choices].add(mx.exp(behind - most[choices]))
+    return (most + mx.log(mx.exp(-most) + others)).sum() / len(winners)
+
+
 def centering(chosen: mx.array, rejected: mx.array) -> mx.array:
     """Mean of (r_chosen + r_rejected)^2 over rewards (P,): it settles where zero is, which margins alone leave open.
 

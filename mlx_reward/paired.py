@@ -37,13 +37,16 @@ class Comparison:
 def compare_runs(old: Path, new: Path) -> Comparison:
     """From two files of rewards that stage ``eval`` wrote; InputError where they are not about the same pairs."""
     before, after = list(read_jsonl(old)), list(read_jsonl(new))
-    if not before or [(row["id"], row["prompt"]) for row in before] != [(row["id"], row["prompt"]) for row in after]:
-        raise InputError(f"{old} and {new}: not the same test pairs; runs can be compared on one split only")
-    return compare_rows(before, after)
+    try:
+        return compare_rows(before, after)
+    except InputError as error:
+        raise InputError(f"{old} and {new}: {error}") from None
 
 
 def compare_rows(old: Sequence[Row], new: Sequence[Row]) -> Comparison:
-    """The same of rows in the same order."""
+    """The same of rows, in the same order."""
+    if not old or [(row["id"], row["prompt"]) for row in old] != [(row["id"], row["prompt"]) for row in new]:
+        raise InputError("not the same test pairs; runs can be compared on one split only")
     before, after = (np.array([row["logit"] for row in rows]) for rows in (old, new))
     drawn = draws([row["prompt"] for row in new])
     low, high = interval(lambda indices: accuracy(after[indices]) - accuracy(before[indices]), drawn)

@@ -63,6 +63,32 @@ class Renderer:
             "raise train.max_seq_length or shorten the response"
         )
 
+    def is_rendered(self, text: str) -> bool:
+        """Whether control tokens stand in ``text``, which in data are never more than text."""
+        return self._find_special.search(text) is not None
+
+    def encode_rendered(self, text: str) -> list[int]:
+        """Tokens of a conversation that is rendered already; the end of the template is put where it is missing.
+
+        What is too long loses its beginning. InputError where there is nothing.
+        """
+        if not text.strip():
+            raise InputError("the rendered conversation is empty")
+        end = self._closing()
+        there = next(n for n in range(len(end), -1, -1) if text.endswith(end[:n]))
+        tokens = list(self._tokenizer(text + end[there:], add_special_tokens=False)["input_ids"])
+        return tokens[-self.max_seq_length :]
+
+    @property
+    def last_token(self) -> str | None:
+        """The special token that every rendered conversation ends with, if any."""
+        tokens = self._encode([{"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}])
+        return next((text for text, id in self._ids.items() if id == tokens[-1]), None)
+
+    def _closing(self) -> str:
+        """What the template puts behind a response."""
+        return self._apply([{"role": "user", "content": "x"}, {"role": "assistant", "content": _MARK}]).rpartition(_MARK)[2]
+
     def _ever_shorter(self, messages: list[Message], response: str) -> Iterator[list[Message]]:
         yield messages
         while len(messages) > 1:

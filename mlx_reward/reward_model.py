@@ -12,15 +12,14 @@ from mlx.utils import tree_flatten
 from scipy.special import expit
 
 from mlx_reward import checkpoint
+from mlx_reward.ensemble import Ensemble, mean_and_deviation
 from mlx_reward.errors import InputError
 from mlx_reward.files import read_json
 from mlx_reward.formats.conversation import end_with_response, read_prompt
 from mlx_reward.formats.row import BadRow, text
 from mlx_reward.metrics import Array
-from mlx_reward.model import RewardNetwork
 from mlx_reward.preferences import Message, Pair
 from mlx_reward.rendering import Renderer
-from mlx_reward.scoring import score
 
 T = TypeVar("T")
 Prompt = str | list[Message]
@@ -39,20 +38,28 @@ class Ranked:
 class RewardModel:
     """r(prompt, response) of a checkpoint, the same for a text alone or among others (within 1e-4).
 
+    Of an ensemble it is the mean of its members, and their standard deviation the uncertainty, in the same units; ``caution``
+    times that is taken off a reward (Coste et al. 2023). One model alone has an uncertainty of 0.
+
     ``temperature`` makes sigmoid((r(a) - r(b)) / temperature) the probability that a is better. Wrong input raises
     ``mlx_reward.errors.InputError`` with one line.
     """
 
-    def __init__(self, network: RewardNetwork, renderer: Renderer, config: checkpoint.RewardConfig, temperature: float) -> None:
-        self.network, self.renderer, self.config, self.temperature = network, renderer, config, temperature
+    def __init__(self, ensemble: Ensemble, renderer: Renderer, config: checkpoint.RewardConfig, temperature: float) -> None:
+        self.ensemble, self.renderer, self.config, self.temperature = ensemble, renderer, config, temperature
+
+    @property
+    def has_uncertainty(self) -> bool:
+        """Whether it is an ensemble."""
+        return len(self.ensemble.members) > 1
 
     @property
     def digest(self) -> str:
         """Changes with the weights that were trained, the backbone and the temperature."""
-        trained = dict(tree_flatten(self.network.trainable_parameters()))
         found = hashlib.sha256(f"{self.config.base_digest} {self.temperature}".encode())
-        for name in sorted(trained):
-            found.update(np.array(trained[name].astype(mx.float32)).tobytes())
+        for trained in (dict(tree_flatten(member)) for member in self.ensemble.members):
+            for name in sorted(trained):
+                found.update(np.array(trained[name].astype(mx.float32)).tobytes())
         return found.hexdigest()
 
     @classmethod
@@ -62,37 +69,47 @@ class RewardModel:
         ``base`` is the backbone's folder; by default the one it was trained on, looked for as recorded and beside ``folder``.
         """
         folder = Path(folder)
-        found = Path(base) if base else _backbone(folder)
-        network, renderer, config = checkpoint.load(folder, found)
+        found = Path(base) if base else backbone_of(folder)
+        ensemble, renderer, config = checkpoint.load(folder, found)
         remedy = "run `dvc repro calibrate`, which makes it"
-        return cls(network, renderer, config, float(read_json(folder.parent / "calibration.json", remedy)["temperature"]))
+        return cls(ensemble, renderer, config, float(read_json(folder.parent / "calibration.json", remedy)["temperature"]))
 
-    def score(self, prompts: Sequence[Prompt], responses: Sequence[str], normalize: Normalization | None = None) -> Array:
+    def score(
+        self,
+        prompts: Sequence[Prompt],
+        responses: Sequence[str],
+        normalize: Normalization | None = None,
+        caution: float = 0.0,
+    ) -> Array:
         """Rewards (N,) of N prompts, each a text or a list of messages that ends with the user, and their N responses.
 
         ``normalize``: "zscore" in units of the training rewards' deviation from their mean, "sigmoid" of that, in 0 to 1.
         """
+        rewards, uncertainties = self.score_with_uncertainty(prompts, responses)
+        return self.normalized(rewards - caution * uncertainties, normalize)
+
+    def score_with_uncertainty(self, prompts: Sequence[Prompt], responses: Sequence[str]) -> tuple[Array, Array]:
+        """Raw rewards (N,) and their uncertainties (N,)."""
         if isinstance(prompts, str) or isinstance(responses, str) or len(prompts) != len(responses):
             raise InputError("score takes a list of prompts and a list of as many responses")
-        texts = [self.encode(p, r, f"[{i}]") for i, (p, r) in enumerate(zip(prompts, responses, strict=True))]
-        return self.normalized(self.score_tokens(texts), normalize)
+        return self.score_tokens([self.encode(p, r, f"[{i}]") for i, (p, r) in enumerate(zip(prompts, responses, strict=True))])
 
     def score_messages(self, conversations: Sequence[list[Message]], normalize: Normalization | None = None) -> Array:
         """The same of N conversations that end with the assistant."""
-        parted = [_checked(end_with_response, f"conversations[{i}]", c) for i, c in enumerate(conversations)]
-        return self.score([before for before, _ in parted], [response for _, response in parted], normalize)
+        rewards, _ = self.score_tokens([self.encode_messages(c, f"conversations[{i}]") for i, c in enumerate(conversations)])
+        return self.normalized(rewards, normalize)
 
-    def rank(self, prompt: Prompt, responses: Sequence[str]) -> list[Ranked]:
+    def rank(self, prompt: Prompt, responses: Sequence[str], caution: float = 0.0) -> list[Ranked]:
         """The responses, best first; equal rewards stay in their order."""
-        rewards = self.score([prompt] * len(responses), responses)
+        rewards = self.score([prompt] * len(responses), responses, caution=caution)
         order = np.argsort(-rewards, kind="stable").tolist()
         return [Ranked(i, responses[i], float(rewards[i])) for i in order]
 
-    def best_of_n(self, prompt: Prompt, responses: Sequence[str]) -> str:
+    def best_of_n(self, prompt: Prompt, responses: Sequence[str], caution: float = 0.0) -> str:
         """The response with the highest reward."""
         if not responses:
             raise InputError("best_of_n needs at least one response")
-        return self.rank(prompt, responses)[0].response
+        return self.rank(prompt, responses, caution)[0].response
 
     def compare(self, prompt: Prompt, first: str, second: str) -> float:
         """Calibrated probability that ``first`` is the better response."""
@@ -113,11 +130,19 @@ class RewardModel:
         prompt = _checked(read_prompt, f"prompt{place}", prompt)
         return _key(prompt), self.renderer.render(prompt, _checked(text, f"response{place}", response)).tokens
 
-    def score_tokens(self, texts: Sequence[tuple[str, list[int]]]) -> Array:
-        """Raw rewards (N,) of what ``encode`` returned; equal prompts run once."""
-        if not texts:
-            return np.zeros(0)
-        return score(self.network, [tokens for _, tokens in texts], [key for key, _ in texts])
+    def encode_messages(self, messages: list[Message], place: str = "messages") -> tuple[str, list[int]]:
+        """The same of a conversation that ends with the assistant."""
+        before, response = _checked(end_with_response, place, messages)
+        return self.encode(before, response)
+
+    def encode_rendered(self, text: str) -> tuple[str, list[int]]:
+        """The same of a conversation that another program has rendered with the backbone's template, control tokens and all."""
+        tokens = self.renderer.encode_rendered(text)
+        return f"rendered {text}", tokens
+
+    def score_tokens(self, texts: Sequence[tuple[str, list[int]]]) -> tuple[Array, Array]:
+        """Raw rewards (N,) and uncertainties (N,) of what ``encode`` returned; equal prompts run once."""
+        return mean_and_deviation(self.ensemble.score([tokens for _, tokens in texts], [key for key, _ in texts]))
 
 
 def _checked(check: Callable[[str, Any], T], field: str, value: Any) -> T:
@@ -131,7 +156,8 @@ def _key(prompt: Prompt) -> str:
     return Pair(prompt=prompt, chosen="", rejected="", id="").prompt_key
 
 
-def _backbone(folder: Path) -> Path:
+def backbone_of(folder: Path) -> Path:
+    """The backbone of the checkpoint in ``folder``: of the recorded name beside it, or where it was when it was trained."""
     recorded = Path(checkpoint.read_config(folder).base)
     beside = folder.parent / recorded.name
     return beside if beside.exists() else recorded

@@ -9,20 +9,24 @@ from mlx_reward.formats.row import BadRow
 from mlx_reward.reward_model import Normalization, RewardModel
 
 Row = dict[str, Any]
+SIDES = ("chosen", "rejected")
+PLURAL = {"reward": "rewards", "uncertainty": "uncertainties"}
 SHAPES = "prompt and response, prompt and responses, messages, or prompt, chosen and rejected"
 
 
-def score_rows(model: RewardModel, rows: list[Row | BadRow], normalize: Normalization | None = None) -> list[Row]:
-    """Each row with its rewards; one that cannot be scored comes back with ``error`` instead."""
+def score_rows(
+    model: RewardModel, rows: list[Row | BadRow], normalize: Normalization | None = None, caution: float = 0.0
+) -> list[Row]:
+    """Each row with its rewards, of an ensemble with their uncertainties (raw units); ``error`` where it cannot be scored."""
     encoded = [_encode(model, row) for row in rows]
-    texts = [text for _, found in encoded for text in found]
-    rewards = iter(model.normalized(model.score_tokens(texts), normalize).tolist())
-    return [_finish(model, row, [next(rewards) for _ in found]) for row, found in encoded]
+    rewards, uncertainties = model.score_tokens([text for _, found in encoded for text in found])
+    scored = zip(model.normalized(rewards - caution * uncertainties, normalize).tolist(), uncertainties.tolist(), strict=True)
+    return [_finish(model, row, [next(scored) for _ in found]) for row, found in encoded]
 
 
-def rank_rows(model: RewardModel, rows: list[Row | BadRow]) -> list[Row]:
+def rank_rows(model: RewardModel, rows: list[Row | BadRow], caution: float = 0.0) -> list[Row]:
     """Rows with ``responses`` sorted best first, ``rewards`` with them, and in ``order`` their places before."""
-    return [_sorted(row) for row in score_rows(model, rows)]
+    return [_sorted(row) for row in score_rows(model, rows, caution=caution)]
 
 
 def _encode(model: RewardModel, row: Row | BadRow) -> tuple[Row, list[tuple[str, list[int]]]]:
@@ -45,21 +49,24 @@ def _texts(row: Row) -> list[tuple[Any, Any]]:
         raise InputError(f"field 'prompt' is missing; a row needs {SHAPES}")
     if isinstance(row.get("responses"), list) and row["responses"]:
         return [(row["prompt"], response) for response in row["responses"]]
-    names = ("chosen", "rejected") if "chosen" in row else ("response",)
+    names = SIDES if "chosen" in row else ("response",)
     if any(name not in row for name in names):
         raise InputError(f"field '{next(n for n in names if n not in row)}' is missing; a row needs {SHAPES}")
     return [(row["prompt"], row[name]) for name in names]
 
 
-def _finish(model: RewardModel, row: Row, rewards: list[float]) -> Row:
-    if not rewards:
+def _finish(model: RewardModel, row: Row, scored: list[tuple[float, float]]) -> Row:
+    if not scored:
         return row
+    found = {"reward": [reward for reward, _ in scored]}
+    if model.has_uncertainty:
+        found["uncertainty"] = [uncertainty for _, uncertainty in scored]
     if "messages" not in row and isinstance(row.get("responses"), list):
-        return row | {"rewards": rewards}
-    if len(rewards) == 1:
-        return row | {"reward": rewards[0]}
-    chance = float(expit((rewards[0] - rewards[1]) / model.temperature))
-    return row | {"reward_chosen": rewards[0], "reward_rejected": rewards[1], "probability": chance}
+        return row | {PLURAL[name]: values for name, values in found.items()}
+    if len(scored) == 1:
+        return row | {name: value for name, (value,) in found.items()}
+    sides = {f"{name}_{side}": value for name, values in found.items() for side, value in zip(SIDES, values, strict=True)}
+    return row | sides | {"probability": float(expit((found["reward"][0] - found["reward"][1]) / model.temperature))}
 
 
 def _sorted(row: Row) -> Row:
@@ -68,4 +75,5 @@ def _sorted(row: Row) -> Row:
     if "rewards" not in row:
         return row | {"error": "field 'responses' is missing; ranking needs a list of them"}
     order = sorted(range(len(row["rewards"])), key=lambda i: -row["rewards"][i])
-    return row | {name: [row[name][i] for i in order] for name in ("responses", "rewards")} | {"order": order}
+    sorted_too = [name for name in ("responses", *PLURAL.values()) if name in row]
+    return row | {name: [row[name][i] for i in order] for name in sorted_too} | {"order": order}

@@ -20,11 +20,13 @@ from mlx_reward.metrics import accuracy, nll
 from mlx_reward.model import RewardNetwork
 from mlx_reward.objective import objective
 from mlx_reward.progress import bar
+from mlx_reward.ranks import ALONE, Ranks
 from mlx_reward.resume import Progress, Resume
 from mlx_reward.schedules import learning_rate
 from mlx_reward.scoring import score
 from mlx_reward.settings.train import TrainSettings
 from mlx_reward.steps import Step, stepper
+from mlx_reward.tracking import Log, silent
 
 SKIPPED_IN_A_ROW = 5  # steps without a finite gradient, before there is no hope
 
@@ -66,8 +68,10 @@ def train(
     settings: TrainSettings,
     frozen: Frozen = UNKNOWN,
     resume: Resume | None = None,
+    ranks: Ranks = ALONE,
+    log: Log = silent,
 ) -> History:
-    """Fit ``model`` in place and leave it in its best state by NLL on ``valid``.
+    """Fit ``model`` in place and leave it in its best state by NLL on ``valid``; each of ``ranks`` fits its copy alike.
 
     Repeatable for one seed and machine, also where ``resume`` takes up a run that was stopped at any moment.
     """
@@ -75,21 +79,25 @@ def train(
     schedule = learning_rate(settings.lr_schedule, settings.learning_rate, course.steps, settings.warmup)
     optimizer = optim.AdamW(schedule, weight_decay=settings.weight_decay)
     minimised = objective(training.pairs, settings.loss)
-    step = stepper(model, training, minimised, optimizer, settings.batch_size, settings.max_grad_norm, frozen.training)
+    knobs = settings.batch_size, settings.max_grad_norm
+    step = stepper(model, training, minimised, optimizer, *knobs, frozen.training, ranks)
     done, history, best = _start(model, optimizer, resume)
+    ranks.agree("how far the run that was stopped came, a file in checkpoints/", done)
+    history.replay(log)
     batches = islice(_batches(training, settings), done, course.steps)
     pairs = [round(len(training.pairs) * steps / course.per_epoch) for steps in (course.steps, done)]
     with bar(total=pairs[0], initial=pairs[1], what="train", unit="pair") as progress:
         for number, members in enumerate(batches, done + 1):
-            mx.random.seed((settings.seed << 32) + number)  # of dropout: a run taken up here draws the same
+            mx.random.seed((settings.seed << 32) + (ranks.rank << 24) + number)  # of dropout: a run taken up draws the same
             _note(history, _careful(step, members, number, settings), number)
             if course.evaluates(number):
-                history.evaluations.append(evaluate(model, valid, number, frozen.valid))
+                history.evaluations.append(evaluate(model, valid, number, frozen.valid, ranks))
                 if history.best.step == number:
                     best = trainable(model)
+            log(number, history.latest(number))
             progress.update(len(members))
             progress.set_postfix_str(f"{history.summary()}, peak {mx.get_peak_memory() / 2**30:.1f} GiB", refresh=False)
-            if resume and number % settings.save_every == 0:
+            if resume and ranks.first and (number % settings.save_every == 0 or number == course.steps):
                 resume.save(Progress(number, history, trainable(model), best, optimizer.state))
             if settings.patience and history.evaluations and history.since_best >= settings.patience:
                 break
@@ -143,9 +151,9 @@ def _note(history: History, taken: Step, number: int) -> None:
         raise InputError(f"{reason}; lower train.learning_rate or set train.max_grad_norm")
 
 
-def evaluate(model: RewardNetwork, valid: Comparisons, step: int, frozen: FrozenStates | None) -> Evaluation:
+def evaluate(model: RewardNetwork, valid: Comparisons, step: int, frozen: FrozenStates | None, ranks: Ranks) -> Evaluation:
     """NLL and accuracy on ``valid``, at temperature 1."""
-    margins = valid.margins(score(model, valid.texts, valid.prompts, "valid", frozen))
+    margins = valid.margins(score(model, valid.texts, valid.prompts, "valid", frozen, ranks))
     return Evaluation(step, nll(margins), accuracy(margins))
 
 

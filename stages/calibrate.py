@@ -8,11 +8,11 @@ import sys
 from mlx_reward import checkpoint
 from mlx_reward.calibration import fit_temperature
 from mlx_reward.comparisons import compare
+from mlx_reward.ensemble import mean_and_deviation
 from mlx_reward.errors import run
 from mlx_reward.files import write_json
 from mlx_reward.metrics import ece, nll, reliability
 from mlx_reward.preferences import read_pairs
-from mlx_reward.scoring import score
 from mlx_reward.settings.calibrate import CalibrateSettings
 from mlx_reward.settings.reader import read_section
 from stages import paths
@@ -20,9 +20,10 @@ from stages import paths
 
 def main() -> None:
     bins = read_section(paths.PARAMS, "calibrate", CalibrateSettings).ece_bins
-    model, renderer, _ = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
+    ensemble, renderer, _ = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
     valid = compare(read_pairs(paths.VALID), renderer)
-    margins = valid.margins(score(model, valid.texts, valid.prompts, "calibrate"))
+    rewards = ensemble.score(valid.texts, valid.prompts, "calibrate")
+    margins = valid.margins(mean_and_deviation(rewards)[0])
     temperature = fit_temperature(margins)
     logits = margins / temperature
     figures = {
@@ -34,7 +35,8 @@ def main() -> None:
         "valid_pairs": len(margins),
     }
     write_json(paths.METRICS / "calibration.json", figures)
-    write_json(paths.CALIBRATION, {"temperature": temperature})
+    members = [fit_temperature(valid.margins(own)) for own in rewards]
+    write_json(paths.CALIBRATION, {"temperature": temperature, "members": members})
     print(f"temperature {temperature:.4f} fitted on {len(margins)} valid pairs")
 
 

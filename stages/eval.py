@@ -1,49 +1,58 @@
-"""Measure the calibrated model on the test split, which nothing before has seen.
+"""Measure the calibrated model on the test split, which nothing before has seen, and on sets that others measure on.
 
 python -m stages.eval
 """
 
 import sys
+from collections.abc import Hashable, Sequence
 
 from mlx_reward import checkpoint
 from mlx_reward.baselines import bag_of_words_margins
+from mlx_reward.benchmark_sets.measure import measure, name
 from mlx_reward.comparisons import compare
+from mlx_reward.ensemble import mean_and_deviation
 from mlx_reward.errors import run
-from mlx_reward.evidence import figures, reward_rows, subset_rows
+from mlx_reward.evidence import figures, member_figures, plot_rows, reward_rows
 from mlx_reward.files import read_json, write_json, write_jsonl
-from mlx_reward.metrics import accuracy, coverage, reliability
-from mlx_reward.plots import draw_reliability, histogram_rows, reliability_rows
+from mlx_reward.length_bias import warning
+from mlx_reward.metrics import Array, accuracy, reliability
+from mlx_reward.plots import draw_reliability
 from mlx_reward.preferences import read_pairs
-from mlx_reward.scoring import score
+from mlx_reward.probes import probes
+from mlx_reward.robustness import robustness
 from mlx_reward.settings.eval import EvalSettings
 from mlx_reward.settings.reader import read_section
 from stages import paths
 
 
 def main() -> None:
-    bins = read_section(paths.PARAMS, "eval", EvalSettings).ece_bins
-    temperature = read_json(paths.CALIBRATION, "run `dvc repro calibrate`")["temperature"]
-    model, renderer, _ = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
+    settings = read_section(paths.PARAMS, "eval", EvalSettings)
+    bins, calibration = settings.ece_bins, read_json(paths.CALIBRATION, "run `dvc repro calibrate`")
+    temperature = calibration["temperature"]
+    ensemble, renderer, _ = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
+
+    def score(texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> Array:
+        return mean_and_deviation(ensemble.score(texts, prompts, "eval"))[0]
+
     test = compare(read_pairs(paths.TEST), renderer)
-    rewards = score(model, test.texts, test.prompts, "eval")
+    each = ensemble.score(test.texts, test.prompts, "eval")
+    rewards, deviations = mean_and_deviation(each)
     margins = test.margins(rewards)
     evidence = figures(test, rewards, temperature, bins)
     evidence["bag_of_words_accuracy"] = accuracy(bag_of_words_margins(read_pairs(paths.TRAIN), test.pairs))
-    write_jsonl(paths.TEST_REWARDS, reward_rows(test, rewards, temperature))
-    before, after = reliability(margins, bins), reliability(margins / temperature, bins)
-    write_json(paths.PLOTS / "reliability_before.json", reliability_rows(before))
-    write_json(paths.PLOTS / "reliability_after.json", reliability_rows(after))
-    write_json(paths.PLOTS / "margins.json", histogram_rows(margins))
-    write_json(paths.PLOTS / "coverage.json", [{"coverage": c, "accuracy": a} for c, a in coverage(margins)])
-    write_json(paths.PLOTS / "subset_accuracy.json", subset_rows(test, margins))
+    evidence |= member_figures(test, each, calibration["members"], bins)
+    fooled, examples = robustness(probes(test.pairs, settings.probes), renderer, score)
+    write_json(paths.METRICS / "probes.json", fooled)
+    write_jsonl(paths.PROBE_EXAMPLES, examples)
+    write_json(paths.METRICS / "benchmarks.json", {name(s): measure(s, renderer, score) for s in settings.benchmarks})
+    write_jsonl(paths.TEST_REWARDS, reward_rows(test, rewards, deviations, temperature))
+    for plot, rows in plot_rows(test, margins, temperature, bins).items():
+        write_json(paths.PLOTS / f"{plot}.json", rows)
     caption = f"{len(margins):,} test pairs: accuracy {evidence['accuracy']:.3f}, ECE {evidence['ece']:.3f}"
-    draw_reliability(paths.PLOTS / "reliability.svg", before, after, caption)
+    diagrams = reliability(margins, bins), reliability(margins / temperature, bins)
+    draw_reliability(paths.PLOTS / "reliability.svg", *diagrams, caption)
     write_json(paths.METRICS / "eval.json", evidence)
-    print(caption)
-    if evidence["accuracy"] <= evidence["longer_wins_accuracy"] or evidence["longer_wins_p"] > 0.05:
-        print(
-            "warning: not significantly better than preferring the longer response; see longer_wins_accuracy and longer_wins_p"
-        )
+    print(caption, *([f"warning: {warning(evidence)}"] if warning(evidence) else []), sep="\n")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from mlx_reward.backbone import load_backbone
 from mlx_reward.backbones.digest import digest
 from mlx_reward.files import write_json
 from mlx_reward.model import adapter_config, with_adapters
+from mlx_reward.training import trainable
 from tests import tiny
 
 
@@ -28,6 +29,6 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.head.weight = mx.random.normal(model.head.weight.shape)
     model.apply_to_modules(lambda _, m: "lora_b" in m and m.update({"lora_b": mx.random.normal(m.lora_b.shape)}))
     config = checkpoint.RewardConfig("checkpoints/sft_merged_model", digest(base), tiny.CHATML, 200, 0.5, 2.0, {})
-    checkpoint.save(folder / "rm_model_bt", model, adapter_config(2, **lora), config)  # type: ignore[arg-type]  # by name
+    checkpoint.save(folder / "rm_model_bt", [trainable(model)], adapter_config(2, **lora), config)  # type: ignore[arg-type]
     write_json(folder / "calibration.json", {"temperature": 2.0})
     return folder

@@ -6,7 +6,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from mlx_reward.losses import bradley_terry, centering, smoothed
+from mlx_reward.losses import bradley_terry, centering, plackett_luce, smoothed
 
 MARGINS = np.array([0.0, 1.5, -2.0, 30.0, -30.0])
 
@@ -55,3 +55,41 @@ def test_centering_is_zero_for_opposite_rewards_and_pulls_equal_ones_down() -> N
 
 def test_smoothing_moves_labels_towards_one_half_and_leaves_that_alone() -> None:
     assert smoothed(mx.array([1.0, 0.5, 0.0]), 0.1).tolist() == pytest.approx([0.9, 0.5, 0.1])
+
+
+def ranking(rewards: list[float]) -> tuple[mx.array, mx.array, mx.array, int]:
+    """The comparisons of a full ranking, best first."""
+    both = [(i, j) for i in range(len(rewards)) for j in range(i + 1, len(rewards))]
+    winners, losers = (mx.array([rewards[pair[side]] for pair in both]) for side in (0, 1))
+    return winners, losers, mx.array([i for i, _ in both]), len(rewards) - 1
+
+
+def test_plackett_luce_is_the_chance_of_picking_the_ranking_one_by_one() -> None:
+    rewards = np.array([1.0, -0.5, 2.0, 0.3])
+    odds = np.exp(rewards)
+    expected = -sum(np.log(odds[i] / odds[i:].sum()) for i in range(3))
+    assert plackett_luce(*ranking(rewards.tolist())).item() * 6 == pytest.approx(expected, rel=1e-6)
+
+
+def test_plackett_luce_of_two_is_bradley_terry() -> None:
+    margins = mx.array(MARGINS.astype(np.float32))
+    listwise = plackett_luce(margins, mx.zeros(5), mx.arange(5), 5)
+    assert listwise.item() == pytest.approx(bradley_terry(margins, mx.ones(5)).item(), rel=1e-6)
+
+
+def test_plackett_luce_agrees_with_finite_differences() -> None:
+    rewards, step = [0.3, -1.2, 2.0], 1e-2
+
+    def loss(r: mx.array) -> mx.array:
+        return plackett_luce(r[mx.array([0, 0, 1])], r[mx.array([1, 2, 2])], mx.array([0, 0, 1]), 2)
+
+    gradient = mx.grad(loss)(mx.array(rewards))
+    for i in range(3):
+        bump = mx.array([step if j == i else 0.0 for j in range(3)])
+        rise = loss(mx.array(rewards) + bump) - loss(mx.array(rewards) - bump)
+        assert gradient[i].item() == pytest.approx(rise.item() / (2 * step), abs=1e-3)
+
+
+def test_plackett_luce_stays_finite_for_huge_wrong_margins() -> None:
+    gradient = mx.grad(lambda w: plackett_luce(w, mx.array([1e4, 0.0]), mx.array([0, 0]), 1))(mx.array([-1e4, -1e4]))
+    assert gradient.tolist() == pytest.approx([-0.5, 0.0])

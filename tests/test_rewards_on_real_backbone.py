@@ -22,7 +22,8 @@ ANSWERS = [
 def scored() -> tuple[checkpoint.RewardNetwork, list[list[int]]]:
     if not MODEL.exists():
         pytest.skip("no trained model; run `make repro` first")
-    model, renderer, _ = checkpoint.load(MODEL, BASE)
+    ensemble, renderer, _ = checkpoint.load(MODEL, BASE)
+    model = ensemble.network
     return model, [renderer.render(QUESTION, a).tokens for a in ANSWERS]
 
 

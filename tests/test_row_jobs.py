@@ -108,7 +108,7 @@ def test_the_command_reads_and_writes_pipes(checkpoints: Path) -> None:
     answer = subprocess.run(command(checkpoints, "score", "-"), input=rows, capture_output=True, text=True, env=environment)
     assert answer.returncode == 0, answer.stderr
     assert [json.loads(line)["id"] for line in answer.stdout.splitlines()] == [1, 2, 3, 4, 5, 6]
-    assert answer.stderr.splitlines()[-1] == "2 rows could not be scored; they came out with the field 'error'"
+    assert answer.stderr.splitlines()[-1] == "2 rows could not be used; they came out with the field 'error'"
 
 
 def test_a_killed_command_ends_with_the_same_file_when_run_again(checkpoints: Path, tmp_path: Path) -> None:

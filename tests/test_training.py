@@ -4,12 +4,14 @@ import dataclasses
 from pathlib import Path
 
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 import pytest
-from mlx.utils import tree_flatten
+from mlx.utils import tree_flatten, tree_map
 
 from mlx_reward.comparisons import Comparisons, batch_of, compare, epoch
 from mlx_reward.errors import InputError
+from mlx_reward.lanes import lanes, rewards
 from mlx_reward.metrics import accuracy
 from mlx_reward.model import RewardNetwork, with_adapters
 from mlx_reward.preferences import Pair
@@ -22,6 +24,7 @@ from mlx_reward.training import train
 from tests import tiny
 
 ROOT = Path(__file__).parents[1]
+LORA = {"rank": 4, "scale": 2.0, "dropout": 0.0}
 
 
 def pairs(count: int, seed: int = 0) -> list[Pair]:
@@ -229,3 +232,56 @@ def test_dropout_is_off_in_evaluation() -> None:
 def test_dataclass_of_comparisons_is_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         compared(3).cut = 1  # type: ignore[misc]  # that it fails is the point
+
+
+def test_whole_rankings_are_learnt_listwise() -> None:
+    trained, test = model(), compared(60, seed=2)
+    history = train(trained, compared(120), compared(30, seed=1), settings(loss=loss(kind="plackett_luce")))
+    assert history.losses[0] == pytest.approx((np.log(3) + np.log(2)) / 3, rel=0.02)  # but for rankings cut in two
+    assert accuracy(test.margins(score(trained, test.texts, test.prompts))) > 0.8
+    with pytest.raises(InputError, match=r"train.loss: soft_labels, .* are of pairs"):
+        train(model(), compared(9), compared(9), settings(loss=loss(kind="plackett_luce", label_smoothing=0.1)))
+
+
+def test_fully_trained_blocks_learn_and_the_others_stay() -> None:
+    backbone = tiny.model("llama")
+    backbone.freeze()
+    trained, test = with_adapters(backbone, 1, **LORA, fine_tune_type="full"), compared(60, seed=2)
+    before = [np.array(block.mlp.up_proj.weight) for block in backbone.layers]
+    train(trained, compared(120), compared(30, seed=1), settings())
+    moved = [not np.array_equal(a, b.mlp.up_proj.weight) for a, b in zip(before, backbone.layers, strict=True)]
+    assert moved == [False, False, True]
+    assert accuracy(test.margins(score(trained, test.texts, test.prompts))) > 0.8
+
+
+def test_adapters_go_where_their_keys_say() -> None:
+    backbone = tiny.model("llama")
+    backbone.freeze()
+    names = weights(with_adapters(backbone, 2, **LORA, keys=["self_attn.q_proj"]))
+    assert sorted(n for n in names if "head" not in n) == [
+        f"backbone.model.layers.{i}.self_attn.q_proj.{leaf}" for i in (1, 2) for leaf in ("lora_a", "lora_b")
+    ]
+    with pytest.raises(InputError, match=r"train.lora.keys: no layer is called q; there are mlp.down_proj, .*self_attn.v_proj"):
+        with_adapters(tiny.model("llama"), 2, **LORA, keys=["q"])
+
+
+@pytest.mark.parametrize("packs", [True, False])
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_blocks_run_again_in_the_backward_pass_give_the_same_gradients(packs: bool, kind: str) -> None:
+    """Without prompts that share: padded, keys and values would have to pass from one run to another."""
+    data, found = compared(12), []
+    for again in (False, True):
+        backbone = tiny.model("llama")
+        backbone.freeze()
+        mx.random.seed(0)
+        network = with_adapters(backbone, 2, **LORA, fine_tune_type=kind)
+        network.update(tree_map(lambda p: p + 0.05 * mx.random.normal(p.shape), network.trainable_parameters()))
+        network._packs = network._packs and packs
+        if again:
+            network.checkpoint_gradients()
+        value_and_grad = nn.value_and_grad(network, lambda m: mx.square(rewards(m, data.texts, data.prompts, lanes())).sum())
+        value, gradients = value_and_grad(network)
+        found.append((value.item(), {name: np.array(g) for name, g in tree_flatten(gradients)}))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
+    for name, gradient in found[0][1].items():
+        assert found[1][1][name] == pytest.approx(gradient, rel=1e-3, abs=1e-4 * float(np.abs(gradient).max())), name

@@ -18,6 +18,11 @@ _TURN = re.compile(r"\n?<extra_id_1>(User|Assistant)\n")
 
 def from_group(row: Row) -> Iterator[Draft | Tie]:
     """{"prompt", "responses", "scores"} or "ranks", or a list of responses that carry their own score or rank."""
+    yield from ranked(*read_group(row), row)
+
+
+def read_group(row: Row) -> tuple[object, list[Any], list[float]]:
+    """Prompt, responses and their scores, higher is better, as ``from_group`` takes them; not checked any further."""
     name = first_of(row, LISTS)
     responses = row[name] if name else None
     if not isinstance(responses, list) or len(responses) < 2:
@@ -26,7 +31,7 @@ def from_group(row: Row) -> Iterator[Draft | Tie]:
         texts, scores = _unfold(responses)
     else:
         texts, scores = responses, _scores(row, len(responses))
-    yield from ranked(row.get(first_of(row, PROMPTS) or "prompt"), texts, scores, row)
+    return row.get(first_of(row, PROMPTS) or "prompt"), texts, scores
 
 
 def ranked(prompt: object, responses: list[Any], scores: list[float], row: Row) -> Iterator[Draft | Tie]:

@@ -9,3 +9,5 @@ from mlx_reward.settings.reader import Settings
 
 class EvalSettings(Settings):
     ece_bins: Annotated[int, Field(ge=1)]
+    probes: Annotated[int, Field(ge=0)]
+    benchmarks: list[str]

@@ -10,3 +10,5 @@ from mlx_reward.settings.reader import Settings
 class GateSettings(Settings):
     min_accuracy: Annotated[float, Field(ge=0, le=1)]
     max_ece: Annotated[float, Field(ge=0, le=1)]
+    against: str | None
+    max_regression: Annotated[float, Field(ge=0, le=1)] | None

@@ -1,0 +1,1 @@
+"""Sets that others measure on, scored their way."""

@@ -1,0 +1,1 @@
+"""Reward models to and from transformers' sequence classification."""

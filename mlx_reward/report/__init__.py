@@ -1,0 +1,1 @@
+"""metrics/report.html: the evidence on one page that opens from disk, without a network."""

@@ -1,0 +1,95 @@
+"""Out to transformers' format and back in: the same scores, and what has no place there is refused."""
+
+import json
+from pathlib import Path
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx.utils import tree_map
+from transformers import AutoTokenizer
+
+from mlx_reward import checkpoint
+from mlx_reward.backbone import load_backbone
+from mlx_reward.backbones.digest import digest
+from mlx_reward.errors import InputError
+from mlx_reward.exchange.from_transformers import import_model
+from mlx_reward.exchange.to_transformers import export
+from mlx_reward.files import write_json
+from mlx_reward.model import adapter_config, with_adapters
+from mlx_reward.reward_model import RewardModel
+from mlx_reward.training import trainable
+from tests import tiny
+
+LORA = {"rank": 4, "scale": 2.0, "dropout": 0.0}
+PROMPTS, RESPONSES = ["short?", "a longer question, is it?"], ["yes", "no, and so on"]
+
+
+def trained(folder: Path, architecture: str, kind: str = "lora", bits: int | None = None, head: str = "linear") -> Path:
+    base = tiny.write_backbone(folder / "sft_merged_model", architecture, bits)
+    model = with_adapters(load_backbone(base), 2, **LORA, fine_tune_type=kind, head=head)
+    mx.random.seed(1)
+    model.update(tree_map(lambda p: p + 0.1 * mx.random.normal(p.shape), model.trainable_parameters()))
+    params = {"fine_tune_type": kind, "num_layers": 2, "head": head}
+    config = checkpoint.RewardConfig(str(base), digest(base), tiny.CHATML, 200, 0.5, 2.0, params)
+    checkpoint.save(folder / "rm_model_bt", [trainable(model)], adapter_config(2, **LORA, fine_tune_type=kind), config)
+    write_json(folder / "calibration.json", {"temperature": 2.0})
+    return base
+
+
+@pytest.mark.parametrize(
+    ("architecture", "kind", "bits"),
+    [*((name, "lora", None) for name in tiny.EXTRA), ("llama", "dora", 4), ("llama", "full", 4), ("qwen3", "lora", 4)],
+)
+def test_there_and_back_again_scores_the_same(tmp_path: Path, architecture: str, kind: str, bits: int | None) -> None:
+    base = trained(tmp_path, architecture, kind, bits)
+    before = RewardModel.load(tmp_path / "rm_model_bt").score(PROMPTS, RESPONSES)
+    bias = export(tmp_path / "rm_model_bt", base, tmp_path / "hf")
+    import_model(tmp_path / "hf", tmp_path / "again", 200, None)
+    after = RewardModel.load(tmp_path / "again" / "rm_model_bt").score(PROMPTS, RESPONSES)
+    assert after + bias == pytest.approx(before, abs=1e-4)
+    assert np.ptp(before) > 1e-2
+
+
+def test_what_transformers_needs_is_there(tmp_path: Path) -> None:
+    base = trained(tmp_path, "qwen2", bits=4)
+    write_json(
+        tmp_path / "eval.json",
+        {"pairs": 9, "temperature": 1.0, "longer_wins_accuracy": 0.5, "bag_of_words_accuracy": 0.6}
+        | {f"{name}{end}": 0.7 for name in ("accuracy", "ece", "nll", "brier") for end in ("", "_low", "_high")},
+    )
+    export(tmp_path / "rm_model_bt", base, tmp_path / "hf", evidence=tmp_path / "eval.json")
+    config = json.loads((tmp_path / "hf" / "config.json").read_text())
+    assert config["architectures"] == ["Qwen2ForSequenceClassification"]
+    assert list(config["id2label"]) == ["0"]
+    assert "quantization" not in config
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "hf")
+    assert tokenizer.pad_token_id == config["pad_token_id"]
+    assert tokenizer.chat_template == tiny.CHATML
+    assert "| accuracy | 0.7000 | 0.7000 to 0.7000 |" in (tmp_path / "hf" / "README.md").read_text()
+    weights = mx.load(str(tmp_path / "hf" / "model.safetensors"))
+    assert weights["score.weight"].shape == (1, 32)
+    assert {w.dtype for w in weights.values()} == {mx.float32}
+    assert not [name for name in weights if "lora" in name or "scales" in name or "lm_head" in name]
+
+
+def test_padding_is_never_what_a_text_ends_with(tmp_path: Path) -> None:
+    """transformers reads the reward before the padding: a text that ends in the padding token would lose its end."""
+    base = trained(tmp_path, "llama")
+    path = tmp_path / "rm_model_bt" / "reward_config.json"
+    template = tiny.CHATML.replace("<|im_end|>\n", "<|endoftext|>")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": template}))
+    export(tmp_path / "rm_model_bt", base, tmp_path / "hf")
+    assert AutoTokenizer.from_pretrained(tmp_path / "hf").pad_token not in (None, "<|endoftext|>")
+
+
+def test_what_has_no_place_there_is_refused(tmp_path: Path) -> None:
+    base = trained(tmp_path, "llama", head="mlp")
+    with pytest.raises(InputError, match="train.head: linear"):
+        export(tmp_path / "rm_model_bt", base, tmp_path / "hf")
+    with pytest.raises(InputError, match="--member 2: the model has 1"):
+        export(tmp_path / "rm_model_bt", base, tmp_path / "hf", member=2)
+    with pytest.raises(InputError, match="not one that ends with ForSequenceClassification"):
+        import_model(base, tmp_path / "again", 200, None)
+    assert not (tmp_path / "hf").exists()
+    assert not (tmp_path / "again").exists()

@@ -1,0 +1,86 @@
+"""The command as a process: real clients at once, and a stop that loses nothing."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mlx_reward.reward_model import RewardModel
+from tests.imports import ROOT
+
+
+def start(checkpoints: Path, *options: str, **environment: str) -> "tuple[subprocess.Popen[str], str]":
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "mlx_reward.cli",
+        "serve",
+        "-m",
+        str(checkpoints / "rm_model_bt"),
+        "--port",
+        str(port),
+        *options,
+    ]
+    variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    return subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True), f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def running(checkpoints: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    process, url = start(checkpoints)
+    for _ in range(300):
+        try:
+            httpx.get(f"{url}/health")
+            break
+        except httpx.ConnectError:
+            assert process.poll() is None
+            time.sleep(0.1)
+    yield process, url
+    process.kill()
+    process.communicate()
+
+
+def test_many_clients_get_their_own_answers_and_a_stop_loses_none(
+    running: "tuple[subprocess.Popen[str], str]", checkpoints: Path
+) -> None:
+    process, url = running
+    model = RewardModel.load(checkpoints / "rm_model_bt")
+    texts = [f"answer number {n}" + " and more" * (n % 7) for n in range(60)]
+    expected = model.score(["q"] * len(texts), texts)
+
+    def ask(n: int) -> float:
+        with httpx.Client(timeout=60) as client:
+            return float(client.post(f"{url}/score", json={"prompts": ["q"], "responses": [texts[n]]}).json()["rewards"][0])
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(ask, range(len(texts)))) == pytest.approx(expected, abs=1e-4)
+        accepted = [pool.submit(ask, n) for n in range(16)]
+        time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        answered = 0
+        for n, answer in enumerate(accepted):
+            try:
+                assert answer.result() == pytest.approx(expected[n], abs=1e-4)
+                answered += 1
+            except httpx.ConnectError:  # came after the door was shut
+                continue
+    assert answered > 0
+    assert process.wait(30) in (0, -signal.SIGTERM)
+
+
+def test_an_open_door_needs_a_token(checkpoints: Path) -> None:
+    process, _ = start(checkpoints, "--host", "0.0.0.0", MLX_REWARD_TOKEN="")
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "error: --host 0.0.0.0 is open to others; set MLX_REWARD_TOKEN" in stderr
