@@ -1,6 +1,8 @@
 """Data parallel: the processes that ``mlx.launch`` started, alone or on several machines, share the work and its results."""
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from mlx_reward.errors import InputError
 
 T = TypeVar("T")
+AGAIN = "start all of them again, and they go on from the last saved step"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,26 @@ class Ranks:
             raise InputError(
                 f"the ranks do not agree on {what}: {told}; give every machine the same files (`dvc pull`, a copy)"
             )
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """While open, one line tells when another process was lost, found out here or by ``mlx.launch``, which ends all."""
+        if self.size == 1:
+            yield
+            return
+        before = signal.signal(signal.SIGTERM, _ended)
+        try:
+            yield
+        except RuntimeError as error:
+            if not any(word in str(error).lower() for word in ("peer", "[ring]", "[mpi]", "nccl", "connection")):
+                raise
+            raise InputError(f"another rank was lost ({error}); {AGAIN}") from None
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _ended(*_: object) -> None:
+    raise InputError(f"ended from outside, as mlx.launch does when another rank is lost; {AGAIN}")
 
 
 ALONE = Ranks()

@@ -37,7 +37,7 @@ def main() -> None:
 
     run_key = fingerprint(knobs, base, training.texts, valid.texts, arithmetic(), here.size)
     resumes = [Resume(paths.training_run(number), run_key) for number in range(1, settings.members + 1)]
-    with tracked(settings.report_to if here.first else "none", paths.LIVE, knobs) as log:
+    with tracked(settings.report_to if here.first else "none", paths.LIVE, knobs) as log, here.watched():
         fitted = fit(build, base, training, valid, settings, resumes, here, log)
     if not here.first:
         return
