@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import vstack
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from mlx_reward.metrics import Array
 from mlx_reward.preferences import Pair
@@ -18,6 +15,10 @@ def bag_of_words_margins(training: Sequence[Pair], test: Sequence[Pair]) -> Arra
 
     The linear counterpart of a Bradley-Terry model: P(chosen wins) = sigmoid(w . (f(chosen) - f(rejected))), without bias.
     """
+    from scipy.sparse import vstack
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression  # late, for it takes a second that most commands need not wait
+
     training = training[:LIMIT]
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
     words.fit([text for p in training for text in (p.chosen, p.rejected)])

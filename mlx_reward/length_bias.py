@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest, spearmanr
 
 from mlx_reward.metrics import Array, accuracy
 
@@ -13,6 +12,8 @@ MATCHED = 0.1  # lengths that differ by at most this share of the longer one
 
 def figures(margins: Array, chosen: Array, rejected: Array) -> dict[str, float | int]:
     """From (P,) margins and the lengths of both responses (P,); a figure whose pairs are none is left out."""
+    from scipy.stats import spearmanr  # late, for it takes a second that most commands need not wait
+
     gain = chosen - rejected
     found: dict[str, float | int] = {
         "longer_wins_accuracy": accuracy(gain),
@@ -48,6 +49,8 @@ def without_length(margins: Array, gain: Array) -> Array:
 
 def paired_p(first: Array, second: Array) -> float:
     """Two-sided exact p of McNemar's test that both margins are right equally often (McNemar 1947; ties count as wrong)."""
+    from scipy.stats import binomtest  # late, for it takes a second that most commands need not wait
+
     only_first, only_second = int(((first > 0) & (second <= 0)).sum()), int(((second > 0) & (first <= 0)).sum())
     if only_first + only_second == 0:
         return 1.0

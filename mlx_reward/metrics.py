@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
-from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
 
@@ -60,6 +59,8 @@ def auroc(logits: Array) -> float:
 
     Area under the ROC curve of sigmoid(|logit|) for "correct" (Hanley & McNeil 1982); 0.5 where all are right or all wrong.
     """
+    from scipy.stats import rankdata  # late, for it takes a second that most commands need not wait
+
     correct, rank = logits > 0, rankdata(np.abs(logits))
     right, wrong = int(correct.sum()), int((~correct).sum())
     if right == 0 or wrong == 0:

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import kendalltau, spearmanr
-from sklearn.metrics import ndcg_score
 
 from mlx_reward.comparisons import Comparisons
 from mlx_reward.intervals import draws, interval
@@ -23,11 +21,15 @@ class Group:
 
 def spearman(group: Group) -> float:
     """Spearman's rank correlation of rewards with scores; NaN where either is constant."""
+    from scipy.stats import spearmanr  # late, for it takes a second that most commands need not wait
+
     return float(spearmanr(group.scores, group.rewards).statistic) if _varies(group) else math.nan
 
 
 def kendall(group: Group) -> float:
     """Kendall's tau-b of rewards with scores; NaN where either is constant."""
+    from scipy.stats import kendalltau  # late, for it takes a second that most commands need not wait
+
     return float(kendalltau(group.scores, group.rewards).statistic) if _varies(group) else math.nan
 
 
@@ -36,6 +38,8 @@ def ndcg(group: Group) -> float:
 
     NaN where all scores are equal.
     """
+    from sklearn.metrics import ndcg_score  # late, for it takes a second that most commands need not wait
+
     gains = group.scores - group.scores.min()
     return float(ndcg_score([gains], [group.rewards])) if gains.any() else math.nan
 

@@ -16,9 +16,9 @@ from mlx_reward.evidence import figures, member_figures, plot_rows, reward_rows
 from mlx_reward.files import read_json, write_json, write_jsonl
 from mlx_reward.length_bias import warning
 from mlx_reward.metrics import Array, accuracy, reliability
-from mlx_reward.plots import draw_reliability
 from mlx_reward.preferences import read_pairs
 from mlx_reward.probes import probes
+from mlx_reward.reliability_diagram import draw_reliability
 from mlx_reward.robustness import robustness
 from mlx_reward.settings.eval import EvalSettings
 from mlx_reward.settings.reader import read_section

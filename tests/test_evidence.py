@@ -12,8 +12,9 @@ from mlx_reward.baselines import bag_of_words_margins
 from mlx_reward.comparisons import Comparisons, compare
 from mlx_reward.evidence import figures, reward_rows, subset_rows
 from mlx_reward.metrics import accuracy, reliability
-from mlx_reward.plots import draw_reliability, histogram_rows, reliability_rows
+from mlx_reward.plots import histogram_rows, reliability_rows
 from mlx_reward.preferences import Pair
+from mlx_reward.reliability_diagram import draw_reliability
 from mlx_reward.rendering import Renderer
 from tests import tiny
 

@@ -16,7 +16,7 @@ from mlx_lm import load
 from tests import tiny
 from tests.imports import ROOT
 
-STAGES = ["base", "data", "split", "train", "calibrate", "eval", "gate"]
+STAGES = ["base", "data", "split", "train", "calibrate", "eval", "report", "gate"]
 QUICK = {
     "base": {"source": "backbone", "quantize": None},
     "train": {"num_layers": 2, "epochs": 1, "learning_rate": 0.01, "max_seq_length": 200, "batch_size": 8},

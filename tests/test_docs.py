@@ -1,0 +1,54 @@
+"""Every command of the pages in docs/ runs, page after page in one small project."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.imports import ROOT
+from tests.stages.test_pipeline_run import make_project
+
+pytestmark = pytest.mark.slow
+PAGES = ["train", "report", "label", "serve", "export", "machines", "rl"]
+COPIED = ("mlx_reward", "stages", "data/starter", "dvc.yaml", "params.yaml", ".dvc/config", ".dvcignore", ".gitignore")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with this project's pipeline, a tiny backbone and small data."""
+    folder = tmp_path_factory.mktemp("docs")
+    for name in COPIED:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
+    make_project(folder)
+    bash(folder, ["git init -q", "git config user.email a@b", "git config user.name a", "git add -A", "git commit -qm all"])
+    return folder
+
+
+def bash(folder: Path, commands: list[str]) -> str:
+    """The output of ``commands``, of which none may fail."""
+    script = 'mlx-reward() { python -m mlx_reward.cli "$@"; }\n' + "\n".join(commands)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
+    answer = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", script], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert answer.returncode == 0, f"{answer.stdout}\n{answer.stderr}"
+    return answer.stdout
+
+
+def test_every_page_is_run() -> None:
+    assert {p.stem for p in (ROOT / "docs").glob("*.md")} == {*PAGES, "README"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_a_page_run(project: Path, page: str) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    blocks = re.findall(r"```console\n(.*?)```", text, re.S)
+    bash(project, [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")])
+    for code in re.findall(r"```python\n(.*?)```", text, re.S):
+        assert bash(project, [f"python - <<'END'\n{code}\nEND"])
