@@ -94,7 +94,7 @@ def test_a_run_killed_at_20_random_moments_ends_with_identical_weights(tmp_path:
             break
         folder = tmp_path / str(number)
         while not (folder / "end.safetensors").exists():
-            moment = chance.uniform(0, takes / 4) if kills < 20 else None
+            moment = chance.uniform(0, takes / 3) if kills < 20 else None
             status = runner.run(folder, moment)
             assert status in (0, signal.SIGKILL)
             kills += status == signal.SIGKILL
@@ -102,7 +102,7 @@ def test_a_run_killed_at_20_random_moments_ends_with_identical_weights(tmp_path:
         found = end(folder)
         assert expected.keys() == found.keys()
         assert all(np.array_equal(expected[name], found[name]) for name in expected)
-    assert taken_up > 5
+    assert taken_up > 2
     runner.process.communicate()
 
 
