@@ -44,7 +44,7 @@ def run(seed: int, pairs: int | None = None) -> Row:
     """The pipeline in a copy of the project, the debates of ``seed`` held out; trained on the first so many pairs."""
     with tempfile.TemporaryDirectory() as temporary:
         project = Path(temporary) / "project"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(project)], check=True)
+        subprocess.run(["git", "-c", "advice.detachedHead=false", "clone", "--quiet", str(ROOT), str(project)], check=True)
         params = yaml.safe_load((project / "params.yaml").read_text())
         params["data"]["source"] = str(DATA / "convarg_pairs.jsonl.gz")
         params["split"] |= {"group_by": "debate", "seed": seed}

@@ -9,7 +9,7 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm import batch_generate
 from mlx_lm.sample_utils import make_sampler
-from mlx_lm.utils import load_tokenizer
+from mlx_lm.tokenizer_utils import load
 
 from mlx_reward.backbone import load_backbone
 from mlx_reward.formats.conversation import read_prompt
@@ -22,7 +22,8 @@ class Sampler:
     """A language model with the settings it samples by; the same seed and rows give the same responses on one machine."""
 
     def __init__(self, folder: Path, count: int, max_tokens: int, temperature: float, top_p: float, seed: int) -> None:
-        self.model, self.tokenizer = load_backbone(folder), load_tokenizer(folder)
+        self.model = load_backbone(folder)
+        self.tokenizer: Any = load(folder)
         self.count, self.max_tokens, self.seed = count, max_tokens, seed
         self._choose = make_sampler(temp=temperature, top_p=top_p)
 

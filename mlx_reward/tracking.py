@@ -34,7 +34,7 @@ def tracked(kind: Kind, folder: Path, settings: dict[str, Any]) -> Iterator[Log]
 
 @contextmanager
 def _dvclive(folder: Path, settings: dict[str, Any]) -> Iterator[Log]:
-    from dvclive import Live
+    from dvclive.live import Live
 
     with Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=None) as live:
 

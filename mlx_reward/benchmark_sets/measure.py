@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mlx_reward.benchmark_sets.questions import read_questions
+from mlx_reward.benchmark_sets.questions import Question, read_questions
 from mlx_reward.benchmark_sets.scores import Figures, figures
 from mlx_reward.errors import InputError
 from mlx_reward.rendering import Renderer, TooLong
@@ -17,7 +17,7 @@ Score = Callable[[Sequence[list[int]], Sequence[int]], NDArray[np.float64]]  # r
 def measure(source: str, renderer: Renderer, score: Score) -> Figures:
     """Figures of ``source``; ``unusable`` counts the rows that cannot be read or do not fit into max_seq_length."""
     questions, unusable = read_questions(source)
-    kept, texts, owners = [], list[list[int]](), list[int]()
+    kept, texts, owners = list[Question](), list[list[int]](), list[int]()
     for question in questions:
         try:
             rendered = [renderer.render(question.prompt, response).tokens for response in question.responses]

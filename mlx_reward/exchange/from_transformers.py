@@ -27,7 +27,8 @@ def import_model(source: Path, target: Path, max_seq_length: int, bits: int | No
         raise InputError(f"{source}: its architecture is {config.get('architectures')}, not one that ends with {CLASS}")
     weights: dict[str, Any] = {}
     for file in sorted(source.glob("model*.safetensors")):
-        weights |= dict(mx.load(str(file)))
+        loaded: Any = mx.load(str(file))
+        weights |= loaded
     head = {name.removeprefix("score."): weights.pop(name) for name in list(weights) if name.startswith("score.")}
     if head.get("weight") is None or head["weight"].shape[0] != 1:
         shape = "no score.weight" if "weight" not in head else f"a score.weight of shape {tuple(head['weight'].shape)}"

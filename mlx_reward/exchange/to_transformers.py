@@ -6,6 +6,7 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.utils import dequantize_model
 from transformers import AutoTokenizer
@@ -52,7 +53,7 @@ def export(
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     tokenizer.chat_template = renderer.chat_template
     tokenizer.pad_token = _padding(tokenizer, renderer.last_token)
-    bias = float(ensemble.network.head.bias.item())
+    bias = float(np.array(ensemble.network.head.bias)[0])
     with whole_folder(target) as temporary:
         tensors.save(temporary / "model.safetensors", weights)
         write_json(temporary / "config.json", _config(base_config, name, tokenizer, dtype))

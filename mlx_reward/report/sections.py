@@ -36,9 +36,6 @@ def headline(evidence: Figures) -> str:
         "kendall": "Kendall's tau in a prompt",
         "ndcg": "NDCG in a prompt",
         "best_of_n_regret": "regret of best-of-N",
-    }
-    rows = [(title, *(evidence.get(f"{name}{end}") for end in ("", "_low", "_high"))) for name, title in names.items()]
-    plain = {
         "ece_before": "ECE before temperature",
         "temperature": "temperature",
         "auroc": "AUROC of being right",
@@ -46,10 +43,10 @@ def headline(evidence: Figures) -> str:
         "length_matched_accuracy": "accuracy on pairs of equal length",
         "shorter_right_accuracy": "accuracy where the shorter response is right",
     }
-    rows += [(title, evidence.get(name), None, None) for name, title in plain.items()]
     cells = (
-        f"<tr><th scope=row>{title}</th><td>{_shown(value)}</td><td>{_between(low, high)}</td></tr>"
-        for title, value, low, high in rows
+        f"<tr><th scope=row>{title}</th><td>{_shown(evidence.get(name))}</td>"
+        f"<td>{_between(evidence.get(f'{name}_low'), evidence.get(f'{name}_high'))}</td></tr>"
+        for name, title in names.items()
     )
     return _section("Figures", _table(("figure", "value", "95 % interval"), cells), "figures")
 
