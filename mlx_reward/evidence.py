@@ -7,6 +7,7 @@ import numpy as np
 
 from mlx_reward import length_bias
 from mlx_reward.comparisons import Comparisons
+from mlx_reward.errors import InputError
 from mlx_reward.intervals import draws, interval
 from mlx_reward.metrics import Array, accuracy, auroc, brier, coverage, ece, nll, reliability
 from mlx_reward.plots import histogram_rows, reliability_rows
@@ -21,6 +22,10 @@ def figures(test: Comparisons, rewards: Array, temperature: float, bins: int) ->
 
     ``*_low`` and ``*_high`` bound 95 % intervals.
     """
+    wrong = int((~np.isfinite(rewards)).sum())
+    if wrong:
+        remedy = "lower train.learning_rate and train again"
+        raise InputError(f"{wrong} of {len(rewards)} rewards on the test split are not finite; {remedy}")
     margins = test.margins(rewards)
     logits = margins / temperature
     return {
@@ -29,7 +34,6 @@ def figures(test: Comparisons, rewards: Array, temperature: float, bins: int) ->
         "ece_bins": min(bins, len(margins)),
         "nll_before": nll(margins),
         "brier_before": brier(margins),
-        "auroc": auroc(logits),
         "temperature": temperature,
         "reward_chosen_mean": float(np.mean(rewards[test.chosen])),
         "reward_rejected_mean": float(np.mean(rewards[test.rejected])),
@@ -44,7 +48,7 @@ def figures(test: Comparisons, rewards: Array, temperature: float, bins: int) ->
 
 
 def headline(logits: Array, prompts: list[str], bins: int) -> Figures:
-    """Accuracy, ECE, NLL and Brier score, each with its interval.
+    """Accuracy, ECE, NLL, Brier score and AUROC of being right, each with its interval.
 
     A resampled ECE is larger than the sample's own, because draws repeat pairs; its interval errs to the strict side.
     """
@@ -53,6 +57,7 @@ def headline(logits: Array, prompts: list[str], bins: int) -> Figures:
         "ece": lambda drawn: ece(reliability(drawn, bins)),
         "nll": nll,
         "brier": brier,
+        "auroc": auroc,
     }
     drawn, found = draws(prompts), Figures()
     for name, measure in measures.items():
@@ -68,22 +73,31 @@ def plot_rows(test: Comparisons, margins: Array, temperature: float, bins: int) 
         "reliability_after": reliability_rows(reliability(margins / temperature, bins)),
         "margins": histogram_rows(margins),
         "coverage": [{"coverage": c, "accuracy": a} for c, a in coverage(margins)],
-        "subset_accuracy": subset_rows(test, margins),
+        "subset_accuracy": subset_rows(test, margins / temperature, bins),
     }
 
 
-def subset_rows(test: Comparisons, margins: Array) -> list[Row]:
-    """Accuracy of each subset with its interval, the largest subset first."""
+def subset_rows(test: Comparisons, logits: Array, bins: int) -> list[Row]:
+    """Accuracy of each subset with its interval, and its ECE, the largest subset first."""
     members: dict[str, list[int]] = {}
     for i, pair in enumerate(test.pairs):
         members.setdefault(pair.subset or "(none)", []).append(i)
-    return [_subset_row(name, test, margins, members[name]) for name in sorted(members, key=lambda n: (-len(members[n]), n))]
+    return [
+        _subset_row(name, test, logits, bins, members[name]) for name in sorted(members, key=lambda n: (-len(members[n]), n))
+    ]
 
 
-def _subset_row(name: str, test: Comparisons, margins: Array, members: list[int]) -> Row:
-    own = margins[members]
+def _subset_row(name: str, test: Comparisons, logits: Array, bins: int, members: list[int]) -> Row:
+    own = logits[members]
     low, high = interval(lambda drawn: accuracy(own[drawn]), draws([test.pairs[i].prompt_key for i in members]))
-    return {"subset": name, "accuracy": accuracy(own), "low": low, "high": high, "pairs": len(members)}
+    return {
+        "subset": name,
+        "accuracy": accuracy(own),
+        "low": low,
+        "high": high,
+        "ece": ece(reliability(own, bins)),
+        "pairs": len(members),
+    }
 
 
 def member_figures(test: Comparisons, rewards: Array, temperatures: Sequence[float], bins: int) -> Figures:

@@ -7,6 +7,7 @@ import sys
 
 from mlx_reward import checkpoint
 from mlx_reward.calibration import fit_temperature
+from mlx_reward.calibrators import compared
 from mlx_reward.comparisons import compare
 from mlx_reward.ensemble import mean_and_deviation
 from mlx_reward.errors import run
@@ -33,6 +34,7 @@ def main() -> None:
         "valid_ece_before": ece(reliability(margins, bins)),
         "valid_ece": ece(reliability(logits, bins)),
         "valid_pairs": len(margins),
+        **compared(margins, [pair.prompt_key for pair in valid.pairs], bins),
     }
     write_json(paths.METRICS / "calibration.json", figures)
     members = [fit_temperature(valid.margins(own)) for own in rewards]

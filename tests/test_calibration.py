@@ -5,6 +5,7 @@ import pytest
 from scipy.special import expit
 
 from mlx_reward.calibration import fit_temperature
+from mlx_reward.calibrators import compared, isotonic
 from mlx_reward.errors import InputError
 from mlx_reward.metrics import accuracy, nll
 
@@ -48,3 +49,26 @@ def test_it_is_a_minimum(factor: float) -> None:
 def test_no_optimum_is_refused_in_words(margins: list[float], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         fit_temperature(np.array(margins, dtype=np.float64))
+
+
+def test_isotonic_wins_where_temperature_cannot_follow_and_costs_little_where_it_can() -> None:
+    """A model whose confidence saturates: margins beyond 1 are no surer than 1."""
+    rng = np.random.default_rng(0)
+    size = rng.uniform(0, 20, 4000)
+    margins = np.where(rng.random(4000) < expit(np.minimum(size, 1.0)), size, -size)
+    found = compared(margins, range(4000), bins=15)
+    assert found["cv_nll_isotonic"] < found["cv_nll_temperature"] - 0.005  # type: ignore[operator]  # numbers here
+    well = compared(outcomes(2.0), range(5000), bins=15)
+    assert well["cv_nll_isotonic"] == pytest.approx(well["cv_nll_temperature"], abs=0.01)  # type: ignore[operator]
+
+
+def test_isotonic_is_the_same_both_ways_round_and_never_certain() -> None:
+    margins = outcomes(1.0, 300)
+    log_odds = isotonic(margins)
+    assert log_odds(-margins) == pytest.approx(-log_odds(margins))
+    assert np.abs(log_odds(np.array([1e6]))).max() < 7
+
+
+def test_what_cannot_be_compared_is_null() -> None:
+    found = compared(np.array([1.0, 2.0]), ["a", "b"], bins=15)
+    assert found["cv_nll_temperature"] is None

@@ -10,7 +10,9 @@ import pytest
 
 from mlx_reward.baselines import bag_of_words_margins
 from mlx_reward.comparisons import Comparisons, compare
-from mlx_reward.evidence import figures, reward_rows, subset_rows
+from mlx_reward.errors import InputError
+from mlx_reward.evidence import figures, plot_rows, reward_rows, subset_rows
+from mlx_reward.length_bias import warning
 from mlx_reward.metrics import accuracy, reliability
 from mlx_reward.plots import histogram_rows, reliability_rows
 from mlx_reward.preferences import Pair
@@ -41,7 +43,7 @@ def test_every_interval_holds_its_figure_and_subsets_add_up() -> None:
     found = figures(data, rewards, temperature=1.0, bins=15)
     for name in ("accuracy", "nll", "brier"):
         assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
-    rows = subset_rows(data, data.margins(rewards))
+    rows = subset_rows(data, data.margins(rewards), 15)
     assert sum(row["pairs"] for row in rows) == 120  # type: ignore[misc]  # counts are numbers
     mean = sum(row["pairs"] * row["accuracy"] for row in rows) / 120  # type: ignore[operator,misc]  # as above
     assert mean == pytest.approx(found["accuracy"])
@@ -87,3 +89,29 @@ def test_the_picture_is_svg_and_the_same_every_time(tmp_path: Path) -> None:
         draw_reliability(tmp_path / name, diagram, diagram, "200 test pairs")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "rewards"),
+    [
+        ([pair(0, "a", "bb")], [1.0, 0.0]),  # one pair
+        ([pair(n, "a", "bb") for n in range(4)], [1.0, 0.0] * 4),  # all right
+        ([pair(n, "a", "bb") for n in range(4)], [0.0, 1.0] * 4),  # all wrong
+        ([pair(n, "a", "b") for n in range(4)], [0.5] * 8),  # all ties, of equal length
+    ],
+)
+def test_figures_of_a_degenerate_test_set_are_numbers_or_null(pairs: list[Pair], rewards: list[float]) -> None:
+    """Never a crash, never NaN: metrics files are JSON."""
+    data = compare(pairs, Renderer(tiny.tokenizer(), 200))
+    values = np.array(rewards)
+    found = figures(data, values, temperature=1.0, bins=15)
+    json.dumps([found, plot_rows(data, data.margins(values), 1.0, 15)], allow_nan=False)
+    assert found["spearman"] is None
+    assert found["groups"] == 0
+    assert warning(found | {"accuracy": 0.0}) is not None
+
+
+def test_rewards_that_are_not_finite_are_refused_in_words() -> None:
+    data = compare([pair(0, "a", "bb")], Renderer(tiny.tokenizer(), 200))
+    with pytest.raises(InputError, match=r"1 of 2 rewards on the test split are not finite; lower train.learning_rate"):
+        figures(data, np.array([np.nan, 1.0]), temperature=1.0, bins=15)

@@ -96,10 +96,10 @@ def subsets(rows: Rows) -> str:
     """Accuracy of each part of the data."""
     cells = (
         f"<tr><th scope=row>{escape(str(r['subset']))}</th><td>{_bar(r['accuracy'])}</td>"
-        f"<td>{_between(r['low'], r['high'])}</td><td>{r['pairs']}</td></tr>"
+        f"<td>{_between(r['low'], r['high'])}</td><td>{_shown(r['ece'])}</td><td>{r['pairs']}</td></tr>"
         for r in rows
     )
-    return _section("Subsets", _table(("subset", "accuracy", "95 % interval", "pairs"), cells), "subsets")
+    return _section("Subsets", _table(("subset", "accuracy", "95 % interval", "ECE", "pairs"), cells), "subsets")
 
 
 def probes(figures: Figures, examples: Rows) -> str:

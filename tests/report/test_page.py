@@ -32,7 +32,7 @@ def evidence(count: int = 6, **changes: Any) -> Evidence:
         for n, p in enumerate(pairs)
     ]
     row = {"confidence": 0.6, "share_correct": 0.7, "margin": 1, "pairs": 3, "coverage": 1, "accuracy": 0.7, "step": 1}
-    row |= {"loss": 0.6, "nll": 0.6, "subset": NASTY, "low": 0.5, "high": 0.9}
+    row |= {"loss": 0.6, "nll": 0.6, "subset": NASTY, "low": 0.5, "high": 0.9, "ece": 0.1}
     names = ("reliability_before", "reliability_after", "margins", "coverage", "subset_accuracy", "train", "valid")
     whole = {
         "figures": FIGURES,
