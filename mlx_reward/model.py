@@ -27,14 +27,14 @@ class RewardNetwork(nn.Module):
     The head is linear, or a perceptron with one hidden layer (mlp).
     """
 
-    def __init__(self, backbone: nn.Module, head: str = "linear") -> None:
+    def __init__(self, backbone: nn.Module, head: str = "linear", grad_checkpoint: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # mlx.nn carries no types
         self.backbone = backbone
         self.hidden_size = hidden_size(backbone)
         self.head = _head(head, self.hidden_size)
         self._replaceable = on_cpu.modules(backbone)
         self._shares_prefix = can_share(backbone)
-        self._grad_checkpoint = False
+        self._grad_checkpoint = grad_checkpoint
         self.eval()  # dropout off while it is tried
         self._packs = mx.default_device() == mx.cpu and can_pack(self._packed_hidden)
         self.train()
@@ -60,10 +60,6 @@ class RewardNetwork(nn.Module):
         with self._on_cpu(), given(self.backbone, below), self._checkpointed():
             states: mx.array = transformer(self.backbone)(tokens, cache=cache)
             return states
-
-    def checkpoint_gradients(self) -> None:
-        """From now on, let blocks run again in the backward pass instead of keeping what they made."""
-        self._grad_checkpoint = True
 
     def _on_cpu(self) -> AbstractContextManager[None]:
         return on_cpu.replaced(self._replaceable)
@@ -119,22 +115,23 @@ def with_adapters(
     fine_tune_type: str = "lora",
     head: str = "linear",
     keys: list[str] | None = None,
+    grad_checkpoint: bool = False,
 ) -> RewardNetwork:
     """A trainable reward model over the frozen ``backbone``: adapters on the linear layers of its last ``num_layers`` blocks.
 
     As in mlx-lm, ``num_layers`` -1 means all blocks, ``keys`` None all linear layers, and ``fine_tune_type`` is lora, dora or
-    full, which trains the blocks themselves. InputError where ``keys`` name no layer of the backbone.
+    full, which trains the blocks themselves; with ``grad_checkpoint`` blocks run again in the backward pass. InputError where ``keys`` name no layer of the backbone.
     """
     if fine_tune_type == "full":
         unfreeze_last(backbone, num_layers)
-        return RewardNetwork(backbone, head)
+        return RewardNetwork(backbone, head, grad_checkpoint)
     unknown = set(keys or ()) - {name for block in blocks(backbone) for name, _ in block.named_modules()}
     if unknown:
         found = sorted({n for block in blocks(backbone) for n, m in block.named_modules() if isinstance(m, LAYERS)})
         raise InputError(f"train.lora.keys: no layer is called {', '.join(sorted(unknown))}; there are {', '.join(found)}")
     config = {"rank": rank, "scale": scale, "dropout": dropout, "keys": set(keys) if keys else None}
     linear_to_lora_layers(backbone, num_layers, config, use_dora=fine_tune_type == "dora")
-    return RewardNetwork(backbone, head)
+    return RewardNetwork(backbone, head, grad_checkpoint)
 
 
 def hidden_size(backbone: nn.Module) -> int:

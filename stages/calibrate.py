@@ -6,7 +6,7 @@ python -m stages.calibrate
 import sys
 
 from mlx_reward import checkpoint
-from mlx_reward.calibration import fit_temperature
+from mlx_reward.calibration import fit_temperature, member_temperature
 from mlx_reward.calibrators import compared
 from mlx_reward.comparisons import compare
 from mlx_reward.ensemble import mean_and_deviation
@@ -37,7 +37,7 @@ def main() -> None:
         **compared(margins, [pair.prompt_key for pair in valid.pairs], bins),
     }
     write_json(paths.METRICS / "calibration.json", figures)
-    members = [fit_temperature(valid.margins(own)) for own in rewards]
+    members = [member_temperature(valid.margins(own), temperature) for own in rewards]
     write_json(paths.CALIBRATION, {"temperature": temperature, "members": members})
     print(f"temperature {temperature:.4f} fitted on {len(margins)} valid pairs")
 

@@ -87,6 +87,25 @@ def stage_blas() -> str:
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stdout
 
 
+@pytest.mark.slow
+def test_an_ensemble_of_whole_blocks_goes_through_every_stage(project: Path) -> None:
+    """What the default does not take: several members, full fine-tuning, rankings, blocks run again, curves, outside sets."""
+    (project / "others.jsonl").write_text('{"prompt": "q", "responses": ["aei", "bcd", "xz"], "scores": [3, 2, 1]}\n')
+    loss = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]["loss"] | {"kind": "plackett_luce"}
+    changes = {"members": 2, "fine_tune_type": "full", "grad_checkpoint": True, "report_to": "dvclive", "loss": loss}
+    configure(project, train=changes | {"num_layers": 1, "learning_rate": 1e-3}, eval={"benchmarks": ["others.jsonl"]})
+    for name in STAGES:
+        answer = stage(project, name)
+        assert answer.returncode == 0, (name, answer.stderr)
+    evidence = json.loads((project / "metrics" / "eval.json").read_text())
+    assert evidence["members"].keys() == {"1", "2"}
+    assert json.loads((project / "metrics" / "benchmarks.json").read_text())["others"]["kind"] == "groups"
+    assert (project / "metrics" / "live" / "plots" / "metrics" / "train" / "loss.tsv").exists()
+    row = json.loads((project / "checkpoints" / "test_rewards.jsonl").read_text().splitlines()[0])
+    assert row["uncertainty_chosen"] > 0
+    assert "Outside sets" in (project / "metrics" / "report.html").read_text()
+
+
 def test_two_runs_give_the_same_metrics_to_the_last_digit(finished: Path) -> None:
     def metrics() -> dict[str, bytes]:
         return {p.name: p.read_bytes() for p in sorted((finished / "metrics").rglob("*")) if p.is_file()}
