@@ -32,6 +32,12 @@ class Comparisons:
         """(P,) r_chosen - r_rejected from the (N,) rewards of the texts."""
         return rewards[self.chosen] - rewards[self.rejected]
 
+    def complaints(self) -> list[str]:
+        """A line about pairs that were dropped, if any."""
+        if not self.dropped:
+            return []
+        return [f"{len(self.dropped)} pairs dropped, a response is over max_seq_length: {', '.join(self.dropped)}"]
+
     def counts(self) -> dict[str, int]:
         """Flat counts for a metrics file."""
         return {

@@ -120,7 +120,8 @@ def with_adapters(
     """A trainable reward model over the frozen ``backbone``: adapters on the linear layers of its last ``num_layers`` blocks.
 
     As in mlx-lm, ``num_layers`` -1 means all blocks, ``keys`` None all linear layers, and ``fine_tune_type`` is lora, dora or
-    full, which trains the blocks themselves; with ``grad_checkpoint`` blocks run again in the backward pass. InputError where ``keys`` name no layer of the backbone.
+    full, which trains the blocks themselves. With ``grad_checkpoint`` blocks run again in the backward pass. InputError where
+    ``keys`` name no layer of the backbone.
     """
     if fine_tune_type == "full":
         unfreeze_last(backbone, num_layers)

@@ -33,9 +33,8 @@ def main() -> None:
         raise InputError(f"every pair has a response over train.max_seq_length ({settings.max_seq_length}); raise it")
 
     def build() -> RewardNetwork:
-        return with_adapters(
-            load_backbone(paths.BASE), **settings.adapters, head=settings.head, grad_checkpoint=settings.grad_checkpoint
-        )
+        heads = {"head": settings.head, "grad_checkpoint": settings.grad_checkpoint}
+        return with_adapters(load_backbone(paths.BASE), **settings.adapters, **heads)
 
     run_key = fingerprint(knobs, base, training.texts, valid.texts, arithmetic(), here.size)
     resumes = [Resume(paths.training_run(number), run_key) for number in range(1, settings.members + 1)]
@@ -51,9 +50,7 @@ def main() -> None:
     write_json(paths.PLOTS / "valid.json", [asdict(e) for e in fitted.histories[0].evaluations])
     for resume in resumes:
         resume.clear()
-    if training.dropped:
-        print(f"{len(training.dropped)} pairs dropped, a response is over max_seq_length: {', '.join(training.dropped)}")
-    print(fitted.summary())
+    print(*training.complaints(), fitted.summary(), sep="\n")
 
 
 if __name__ == "__main__":
