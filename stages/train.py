@@ -33,8 +33,8 @@ def main() -> None:
         raise InputError(f"every pair has a response over train.max_seq_length ({settings.max_seq_length}); raise it")
 
     def build() -> RewardNetwork:
-        heads = {"head": settings.head, "grad_checkpoint": settings.grad_checkpoint}
-        return with_adapters(load_backbone(paths.BASE), **settings.adapters, **heads)
+        backbone, again = load_backbone(paths.BASE), settings.grad_checkpoint
+        return with_adapters(backbone, **settings.adapters, head=settings.head, grad_checkpoint=again)
 
     run_key = fingerprint(knobs, base, training.texts, valid.texts, arithmetic(), here.size)
     resumes = [Resume(paths.training_run(number), run_key) for number in range(1, settings.members + 1)]
