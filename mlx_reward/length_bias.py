@@ -1,8 +1,5 @@
 """How much of a reward model is length: what it scores where length tells nothing, or the wrong thing."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from mlx_reward.metrics import Array, accuracy
@@ -29,13 +26,6 @@ def figures(margins: Array, chosen: Array, rejected: Array) -> dict[str, float |
         if where.any():
             found |= {f"{name}_accuracy": accuracy(margins[where]), f"{name}_pairs": int(where.sum())}
     return found
-
-
-def warning(evidence: Mapping[str, Any]) -> str | None:
-    """What makes a model suspect that may pass the gate: it is hardly better than length."""
-    if evidence["accuracy"] <= evidence["longer_wins_accuracy"] or evidence["longer_wins_p"] > 0.05:
-        return "not significantly better than preferring the longer response; see longer_wins_accuracy and longer_wins_p"
-    return None
 
 
 def without_length(margins: Array, gain: Array) -> Array:

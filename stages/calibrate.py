@@ -18,6 +18,8 @@ from mlx_reward.settings.calibrate import CalibrateSettings
 from mlx_reward.settings.reader import read_section
 from stages import paths
 
+SAMPLE = 1000  # margins that stage eval compares its own with
+
 
 def main() -> None:
     bins = read_section(paths.PARAMS, "calibrate", CalibrateSettings).ece_bins
@@ -37,8 +39,9 @@ def main() -> None:
         **compared(margins, [pair.prompt_key for pair in valid.pairs], bins),
     }
     write_json(paths.METRICS / "calibration.json", figures)
+    sample = margins[:: -(-len(margins) // SAMPLE)]
     members = [member_temperature(valid.margins(own), temperature) for own in rewards]
-    write_json(paths.CALIBRATION, {"temperature": temperature, "members": members})
+    write_json(paths.CALIBRATION, {"temperature": temperature, "members": members, "margins": sample.tolist()})
     print(f"temperature {temperature:.4f} fitted on {len(margins)} valid pairs")
 
 

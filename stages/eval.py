@@ -14,7 +14,6 @@ from mlx_reward.ensemble import mean_and_deviation
 from mlx_reward.errors import run
 from mlx_reward.evidence import figures, member_figures, plot_rows, reward_rows
 from mlx_reward.files import read_json, write_json, write_jsonl
-from mlx_reward.length_bias import warning
 from mlx_reward.metrics import Array, accuracy, reliability
 from mlx_reward.preferences import read_pairs
 from mlx_reward.probes import probes
@@ -22,6 +21,7 @@ from mlx_reward.reliability_diagram import draw_reliability
 from mlx_reward.robustness import robustness
 from mlx_reward.settings.eval import EvalSettings
 from mlx_reward.settings.reader import read_section
+from mlx_reward.suspicions import shift, suspicions
 from stages import paths
 
 
@@ -38,9 +38,9 @@ def main() -> None:
     each = ensemble.score(test.texts, test.prompts, "eval")
     rewards, deviations = mean_and_deviation(each)
     margins = test.margins(rewards)
-    evidence = figures(test, rewards, temperature, bins)
+    evidence = figures(test, rewards, temperature, bins) | member_figures(test, each, calibration["members"], bins)
     evidence["bag_of_words_accuracy"] = accuracy(bag_of_words_margins(read_pairs(paths.TRAIN), test.pairs))
-    evidence |= member_figures(test, each, calibration["members"], bins)
+    evidence["shift_p"] = shift(calibration["margins"], margins)
     fooled, examples = robustness(probes(test.pairs, settings.probes), renderer, score)
     write_json(paths.METRICS / "probes.json", fooled)
     write_jsonl(paths.PROBE_EXAMPLES, examples)
@@ -52,7 +52,7 @@ def main() -> None:
     diagrams = reliability(margins, bins), reliability(margins / temperature, bins)
     draw_reliability(paths.PLOTS / "reliability.svg", *diagrams, caption)
     write_json(paths.METRICS / "eval.json", evidence)
-    print(caption, *([f"warning: {warning(evidence)}"] if warning(evidence) else []), sep="\n")
+    print(caption, *(f"warning: {sentence}" for sentence in suspicions(evidence)), sep="\n")
 
 
 if __name__ == "__main__":

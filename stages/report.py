@@ -8,11 +8,11 @@ import sys
 from mlx_reward.errors import run
 from mlx_reward.files import read_json, read_jsonl, whole_file
 from mlx_reward.gate import shortfalls
-from mlx_reward.length_bias import warning
 from mlx_reward.preferences import read_pairs
 from mlx_reward.report.page import Evidence, page
 from mlx_reward.settings.gate import GateSettings
 from mlx_reward.settings.reader import read_section
+from mlx_reward.suspicions import suspicions
 from stages import paths
 from stages.reference import rewards_of
 
@@ -33,7 +33,7 @@ def main() -> None:
         benchmarks=read_json(paths.METRICS / "benchmarks.json", remedy),
         data=[read_json(paths.METRICS / name, "run `dvc repro split`") for name in ("data.json", "split.json")],
         missed=shortfalls(figures["accuracy"], figures["ece"], bars.min_accuracy, bars.max_ece),
-        warning=warning(figures),
+        suspicions=suspicions(figures),
         before={row["id"]: row["logit"] for row in before},
     )
     with whole_file(paths.REPORT) as temporary:

@@ -12,12 +12,12 @@ from mlx_reward.baselines import bag_of_words_margins
 from mlx_reward.comparisons import Comparisons, compare
 from mlx_reward.errors import InputError
 from mlx_reward.evidence import figures, plot_rows, reward_rows, subset_rows
-from mlx_reward.length_bias import warning
 from mlx_reward.metrics import accuracy, reliability
 from mlx_reward.plots import histogram_rows, reliability_rows
 from mlx_reward.preferences import Pair
 from mlx_reward.reliability_diagram import draw_reliability
 from mlx_reward.rendering import Renderer
+from mlx_reward.suspicions import shift, suspicions
 from tests import tiny
 
 
@@ -108,10 +108,19 @@ def test_figures_of_a_degenerate_test_set_are_numbers_or_null(pairs: list[Pair],
     json.dumps([found, plot_rows(data, data.margins(values), 1.0, 15)], allow_nan=False)
     assert found["spearman"] is None
     assert found["groups"] == 0
-    assert warning(found | {"accuracy": 0.0}) is not None
 
 
 def test_rewards_that_are_not_finite_are_refused_in_words() -> None:
     data = compare([pair(0, "a", "bb")], Renderer(tiny.tokenizer(), 200))
     with pytest.raises(InputError, match=r"1 of 2 rewards on the test split are not finite; lower train.learning_rate"):
         figures(data, np.array([np.nan, 1.0]), temperature=1.0, bins=15)
+
+
+def test_what_is_suspect_is_said() -> None:
+    fine = {"accuracy": 0.8, "longer_wins_accuracy": 0.6, "longer_wins_p": 0.001, "shift_p": 0.4}
+    assert suspicions(fine) == []
+    assert "longer response" in suspicions(fine | {"longer_wins_p": 0.2})[0]
+    assert "unlike those on valid (p 0.001)" in suspicions(fine | {"shift_p": 0.001})[0]
+    rng = np.random.default_rng(0)
+    assert shift(rng.normal(size=400), -rng.normal(size=400)) > 0.01
+    assert shift(rng.normal(size=400), 2 * rng.normal(size=400)) < 1e-6

@@ -28,7 +28,7 @@ class Evidence:
     benchmarks: Figures = field(default_factory=dict)
     data: Sequence[Figures] = ()
     missed: Sequence[str] = ()
-    warning: str | None = None
+    suspicions: Sequence[str] = ()
     before: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -44,7 +44,7 @@ def page(evidence: Evidence) -> str:
         sections.learning(plots["train"], plots["valid"]),
     ]
     parts = {
-        "verdict": sections.verdict(evidence.figures, evidence.missed, evidence.warning),
+        "verdict": sections.verdict(evidence.figures, evidence.missed, evidence.suspicions),
         "figures": sections.headline(evidence.figures),
         "charts": "".join(charts),
         "tables": sections.subsets(plots["subset_accuracy"])

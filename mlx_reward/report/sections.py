@@ -11,7 +11,7 @@ Rows = Sequence[Mapping[str, Any]]
 DOTS = 600  # of the length plot: more would only hide one another
 
 
-def verdict(evidence: Figures, missed: Sequence[str], warning: str | None) -> str:
+def verdict(evidence: Figures, missed: Sequence[str], suspicions: Sequence[str]) -> str:
     """Whether the gate is open, and the sentences one has to know."""
     state = ("closed", "The gate is closed") if missed else ("open", "The gate is open")
     lines = [
@@ -20,7 +20,7 @@ def verdict(evidence: Figures, missed: Sequence[str], warning: str | None) -> st
         f"Always preferring the longer response would score {evidence['longer_wins_accuracy']:.1%}, "
         f"words alone {evidence['bag_of_words_accuracy']:.1%}.",
         *(f"{sentence[0].upper()}{sentence[1:]}." for sentence in missed),
-        *([f"Warning: {warning}."] if warning else []),
+        *(f"Warning: {sentence}." for sentence in suspicions),
     ]
     return f'<div class="verdict {state[0]}" role="status"><h1>{state[1]}</h1><p>{"<br>".join(map(escape, lines))}</p></div>'
 

@@ -74,7 +74,7 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 
 
 def test_the_verdict_comes_first_and_says_why() -> None:
-    closed, open_ = page(evidence()), page(evidence(missed=[], warning="not better than length"))
+    closed, open_ = page(evidence()), page(evidence(missed=[], suspicions=["not better than length"]))
     assert re.search(r'class="verdict closed".*The gate is closed.*Accuracy 0.7000 is too low\.', closed)
     assert re.search(r'class="verdict open".*The gate is open.*Warning: not better than length\.', open_)
 

@@ -93,7 +93,12 @@ def test_an_ensemble_of_whole_blocks_goes_through_every_stage(project: Path) -> 
     (project / "others.jsonl").write_text('{"prompt": "q", "responses": ["aei", "bcd", "xz"], "scores": [3, 2, 1]}\n')
     loss = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]["loss"] | {"kind": "plackett_luce"}
     changes = {"members": 2, "fine_tune_type": "full", "grad_checkpoint": True, "report_to": "dvclive", "loss": loss}
-    configure(project, train=changes | {"num_layers": 1, "learning_rate": 1e-4}, split={"seed": 1}, eval={"benchmarks": ["others.jsonl"]})
+    configure(
+        project,
+        train=changes | {"num_layers": 1, "learning_rate": 1e-4},
+        split={"seed": 1},
+        eval={"benchmarks": ["others.jsonl"]},
+    )
     for name in STAGES:
         answer = stage(project, name)
         assert answer.returncode == 0, (name, answer.stderr)
