@@ -1,11 +1,12 @@
 """Charts as SVG that takes its colours from the page: each has a title and a description for those who do not see it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 480, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 44
 Point = tuple[float, float]
 
 
@@ -32,7 +33,12 @@ class Axis:
         return (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
 
     def ticks(self) -> list[float]:
-        return [self.low + (self.high - self.low) * i / 4 for i in range(5)]
+        """Round numbers on it, three to seven."""
+        if self.high <= self.low:
+            return [self.low]
+        size = 10 ** math.floor(math.log10(self.high - self.low))
+        step = next(s * size for s in (0.2, 0.5, 1, 2) if (self.high - self.low) / (s * size) <= 6)
+        return [n * step for n in range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)]
 
 
 def chart(title: str, description: str, x: Axis, y: Axis, series: Sequence[Series]) -> str:
@@ -47,8 +53,9 @@ def chart(title: str, description: str, x: Axis, y: Axis, series: Sequence[Serie
 
 
 def axis(name: str, values: Sequence[float], low: float | None = None, high: float | None = None) -> Axis:
-    """One that holds all ``values``, and reaches from ``low`` and to ``high`` where these are given."""
-    return Axis(name, min(values) if low is None else low, max(values) if high is None else high)
+    """One that holds all ``values`` with some room, and reaches from ``low`` and to ``high`` where these are given."""
+    room = 0.03 * (max(values) - min(values))
+    return Axis(name, min(values) - room if low is None else low, max(values) + room if high is None else high)
 
 
 def _at(point: Point, x: Axis, y: Axis) -> tuple[float, float]:
@@ -61,10 +68,10 @@ def _ticks(x: Axis, y: Axis) -> list[str]:
     for value in y.ticks():
         _, at = _at((x.low, value), x, y)
         found.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        found.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{value:.3g}</text>')
+        found.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{value:.4g}</text>')
     for value in x.ticks():
         at, _ = _at((value, y.low), x, y)
-        found.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{value:.3g}</text>')
+        found.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{value:.4g}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     found.append(f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.name)}</text>')
     across = (TOP + HEIGHT - BOTTOM) / 2
