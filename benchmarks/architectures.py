@@ -122,7 +122,7 @@ def trial(name: str) -> dict[str, str]:
     losses = []
     for _ in range(12):
         value, gradients = value_and_grad(model)
-        model.update(tree_map(lambda p, g: p - 0.05 * mx.sign(g), model.trainable_parameters(), gradients))
+        model.update(tree_map(lambda p, g: p - 0.005 * mx.sign(g), model.trainable_parameters(), gradients))
         mx.eval(model.parameters())
         losses.append(value.item())
     if not losses[-1] < losses[0]:

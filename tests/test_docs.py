@@ -1,5 +1,6 @@
 """Every command of the pages in docs/ runs, page after page in one small project."""
 
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.imports import ROOT
-from tests.stages.test_pipeline_run import make_project
+from tests.stages.test_pipeline_run import configure, make_project
 
 pytestmark = pytest.mark.slow
 PAGES = ["train", "report", "label", "serve", "export", "machines", "rl"]
@@ -26,6 +27,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
     make_project(folder)
+    configure(folder, train={"learning_rate": 3e-3})
+    rows = [
+        {
+            "prompt": f"q{n}",
+            "responses": ["aeiou" * (1 + n % 3), "bdafe", "xzvbn"],
+            "scores": [0, 1, 2] if n % 6 == 5 else [2, 1, 0],
+        }
+        for n in range(120)  # one in six the wrong way round: enough to learn, and never all right
+    ]
+    (folder / "data" / "raw" / "mine.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     bash(folder, ["git init -q", "git config user.email a@b", "git config user.name a", "git add -A", "git commit -qm all"])
     return folder
 
