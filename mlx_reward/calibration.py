@@ -27,14 +27,6 @@ def fit_temperature(margins: Array) -> float:
     return scale * float(np.exp(-fit.x))
 
 
-def member_temperature(margins: Array, ensemble: float) -> float:
-    """That of one member of an ensemble; the ensemble's where the member has none of its own."""
-    try:
-        return fit_temperature(margins)
-    except InputError:
-        return ensemble
-
-
 def _refuse_without_optimum(margins: Array) -> None:
     if len(margins) == 0:
         raise InputError("the valid set is empty, so no temperature can be fitted; raise split.valid_size")

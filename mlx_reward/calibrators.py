@@ -1,77 +1,72 @@
-"""Other ways to calibrate, against temperature: which one holds up on pairs that it was not fitted on.
+"""From a margin to the log-odds that the chosen response is better, fitted on held-out pairs.
 
 Platt's scaling (Platt 1999) would add an intercept. Between two responses there is none: turned round, a pair must get the
 opposite log-odds, which leaves the slope, and that is the temperature.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy.special import logit
 
 from mlx_reward.calibration import fit_temperature
 from mlx_reward.errors import InputError
-from mlx_reward.intervals import Indices, draws, interval
-from mlx_reward.metrics import Array, ece, nll, reliability
+from mlx_reward.metrics import Array
 
-FOLDS = 5
-Calibrator = Callable[[Array], Array]  # margins to log-odds
+TILT = 1e-6  # share of the temperature's log-odds that is added to isotonic ones
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """``margin / temperature``; where there are ``knots`` (margin, log-odds), read off between them and the origin instead.
+
+    Odd and, up to the last knot, strictly rising, so that no decision changes.
+    """
+
+    temperature: float
+    knots: tuple[tuple[float, float], ...] = ()
+
+    def __call__(self, margins: Array) -> Array:
+        """Log-odds of ``margins``, of the same shape."""
+        if not self.knots:
+            return margins / self.temperature
+        x, y = np.array(((0.0, 0.0), *self.knots)).T
+        return np.asarray(np.sign(margins) * np.interp(np.abs(margins), x, y))
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> "Calibrator":
+        """From the JSON of ``dataclasses.asdict``; other fields are left alone."""
+        return cls(float(fields["temperature"]), tuple((float(m), float(o)) for m, o in fields.get("knots", ())))
 
 
 def temperature(margins: Array) -> Calibrator:
-    """Log-odds in proportion to the margin."""
-    found = fit_temperature(margins)
-    return lambda m: m / found
+    """Log-odds in proportion to the margin (Guo et al. 2017)."""
+    return Calibrator(fit_temperature(margins))
 
 
 def isotonic(margins: Array) -> Calibrator:
-    """Log-odds that rise with the margin in any way (Zadrozny & Elkan 2002), the same both ways round."""
+    """Log-odds that rise with the margin in any way (Zadrozny & Elkan 2002), the same both ways round.
+
+    Its steps get a slope too small to be a figure, which keeps different margins apart.
+    """
     from sklearn.isotonic import IsotonicRegression  # late, for it takes seconds
 
+    slope = fit_temperature(margins)
     edge = 1 / (2 * len(margins) + 2)  # no probability is 0 or 1, however sure the sample
-    fitted = IsotonicRegression(y_min=edge, y_max=1 - edge, out_of_bounds="clip")
-    fitted.fit(np.concatenate([margins, -margins]), np.repeat([1.0, 0.0], len(margins)))
-
-    def log_odds(m: Array) -> Array:
-        p = fitted.predict(m)
-        return np.asarray(np.log(p) - np.log1p(-p))
-
-    return log_odds
+    both = np.concatenate([margins, -margins])
+    steps = IsotonicRegression(y_min=edge, y_max=1 - edge).fit_transform(both, np.repeat([1.0, 0.0], len(margins)))
+    ends = {m: logit(p) for p in np.unique(steps) for m in (both[steps == p].min(), both[steps == p].max()) if m > 0}
+    return Calibrator(slope, tuple((float(m), float(ends[m] + TILT * m / slope)) for m in sorted(ends)))
 
 
-MEASURES: dict[str, Callable[[Array, int], float]] = {
-    "nll": lambda logits, _: nll(logits),
-    "ece": lambda logits, bins: ece(reliability(logits, bins)),
-}
-KINDS: dict[str, Callable[[Array], Calibrator]] = {"temperature": temperature, "isotonic": isotonic}
+FITS: dict[str, Callable[[Array], Calibrator]] = {"temperature": temperature, "isotonic": isotonic}
 
 
-def compared(margins: Array, prompts: Sequence[Hashable], bins: int) -> dict[str, float | None]:
-    """NLL and ECE of each kind on prompts it was not fitted on, with 95 % intervals; None where it cannot be fitted."""
-    drawn, found = draws(prompts), dict[str, float | None]()
-    for kind, fit in KINDS.items():
-        logits = _out_of_fold(margins, prompts, fit)
-        found |= {f"cv_{name}_{kind}{end}": value for name in MEASURES for end, value in _measured(name, logits, drawn, bins)}
-    return found
-
-
-def _measured(name: str, logits: Array | None, drawn: list[Indices], bins: int) -> list[tuple[str, float | None]]:
-    """The figure and the ends of its interval."""
-    ends = ("", "_low", "_high")
-    if logits is None:
-        return [(end, None) for end in ends]
-    measure = MEASURES[name]
-    return list(zip(ends, (measure(logits, bins), *interval(lambda i: measure(logits[i], bins), drawn)), strict=True))
-
-
-def _out_of_fold(margins: Array, prompts: Sequence[Hashable], fit: Callable[[Array], Calibrator]) -> Array | None:
-    place = {prompt: i % FOLDS for i, prompt in enumerate(dict.fromkeys(prompts))}
-    folds = np.array([place[prompt] for prompt in prompts])
-    logits = np.zeros_like(margins)
-    for fold in range(FOLDS):
-        inside, outside = margins[folds == fold], margins[folds != fold]
-        if len(inside):
-            try:
-                logits[folds == fold] = fit(outside)(inside)
-            except (InputError, ValueError):  # too few pairs, or all right, or all wrong
-                return None
-    return logits
+def fit_member(method: str, margins: Array, ensemble: Calibrator) -> Calibrator:
+    """That of one member of an ensemble; the ensemble's where the member has none of its own."""
+    try:
+        return FITS[method](margins)
+    except InputError:
+        return ensemble

@@ -1,6 +1,7 @@
 """The command ``mlx-reward``."""
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +64,7 @@ def main() -> int:
     for name, command, says in (
         ("score", _score, "write rows with the reward of each response"),
         ("rank", _rank, "write rows with their responses sorted, best first"),
-        ("label", _label, "make DPO pairs or KTO rows of prompts with several responses"),
+        ("label", _label, "make DPO pairs, KTO or SFT rows of prompts with several responses"),
     ):
         rows = commands.add_parser(name, help=says, epilog=EXAMPLE.format(name), formatter_class=argparse.RawTextHelpFormatter)
         rows.add_argument("source", help="jsonl, json, csv or parquet file, plain, .gz or .zst; - is standard input")
@@ -74,10 +75,24 @@ def main() -> int:
         if name == "score":
             rows.add_argument("-n", "--normalize", choices=["zscore", "sigmoid"], help="by the training rewards")
         if name == "label":
-            rows.add_argument("-f", "--form", choices=["dpo", "kto"], default="dpo", help="(default: dpo)")
+            rows.add_argument("-f", "--form", choices=["dpo", "kto", "sft"], default="dpo", help="(default: dpo)")
             rows.add_argument("--against", choices=["worst", "random", "all"], default="worst", help="(default: worst)")
             rows.add_argument("--min-probability", type=float, default=0.5, help="keep surer pairs only (default: 0.5)")
+            rows.add_argument("--max-uncertainty", type=float, default=math.inf, help="keep pairs an ensemble is sure of")
+            rows.add_argument("--max-length-ratio", type=float, default=math.inf, help="keep pairs of like length: 1.5")
         rows.set_defaults(command=command)
+    keep = commands.add_parser(
+        "filter",
+        help="keep the best share of scored rows",
+        epilog="example:\n  mlx-reward filter scored.jsonl --top 0.25 -o best.jsonl",
+    )
+    keep.add_argument("source", type=Path, help="rows with a number to go by; jsonl, json, csv or parquet")
+    keep.add_argument("-o", "--output", type=Path, required=True, help="a .jsonl file")
+    keep.add_argument("--by", default="reward", help="the field with the number (default: reward)")
+    share = keep.add_mutually_exclusive_group(required=True)
+    share.add_argument("--top", type=float, help="share of the rows to keep, the highest; equal ones stay together")
+    share.add_argument("--bottom", type=float, help="the same of the lowest, such as the least uncertain")
+    keep.set_defaults(command=_filter)
     arguments = parser.parse_args()
     return run(lambda: arguments.command(arguments))
 
@@ -139,10 +154,19 @@ def _rank(arguments: argparse.Namespace) -> None:
 
 
 def _label(arguments: argparse.Namespace) -> None:
-    from mlx_reward.label_rows import label_rows
+    from mlx_reward.label_rows import Filters, label_rows
 
-    how = arguments.form, arguments.against, arguments.min_probability, arguments.caution
+    a = arguments
+    how = a.form, a.against, Filters(a.min_probability, a.max_uncertainty, a.max_length_ratio), a.caution
     _run(arguments, lambda model, rows: label_rows(model, rows, *how), f"label {how}")
+
+
+def _filter(arguments: argparse.Namespace) -> None:
+    from mlx_reward.quantile_filter import keep_share
+
+    a = arguments
+    kept, known, without = keep_share(a.source, a.output, a.by, *(("bottom", a.bottom) if a.top is None else ("top", a.top)))
+    print(f"kept {kept} of {known} rows" + (f"; {without} had no number in {a.by!r} and were left out" if without else ""))
 
 
 def _run(arguments: argparse.Namespace, work: Callable[..., list[dict[str, Any]]], what: str) -> None:

@@ -1,4 +1,4 @@
-"""The figures of metrics/eval.json: what the model is worth on pairs it never saw, before and after temperature."""
+"""The figures of metrics/eval.json: what the model is worth on pairs it never saw, before and after calibration."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlx_reward import length_bias
+from mlx_reward.calibrators import Calibrator
 from mlx_reward.comparisons import Comparisons
 from mlx_reward.errors import InputError
 from mlx_reward.intervals import draws, interval
@@ -17,8 +18,8 @@ Figures = dict[str, Any]
 Row = dict[str, float | int | str]
 
 
-def figures(test: Comparisons, rewards: Array, temperature: float, bins: int) -> Figures:
-    """Flat figures on ``test`` with the (N,) ``rewards`` of its texts; ``*_before`` are those at temperature 1.
+def figures(test: Comparisons, rewards: Array, calibrator: Calibrator, bins: int) -> Figures:
+    """Flat figures on ``test`` with the (N,) ``rewards`` of its texts; ``*_before`` are those of the margins themselves.
 
     ``*_low`` and ``*_high`` bound 95 % intervals.
     """
@@ -27,14 +28,15 @@ def figures(test: Comparisons, rewards: Array, temperature: float, bins: int) ->
         remedy = "lower train.learning_rate and train again"
         raise InputError(f"{wrong} of {len(rewards)} rewards on the test split are not finite; {remedy}")
     margins = test.margins(rewards)
-    logits = margins / temperature
+    logits = calibrator(margins)
     return {
         **headline(logits, [pair.prompt_key for pair in test.pairs], bins),
         "ece_before": ece(reliability(margins, bins)),
         "ece_bins": min(bins, len(margins)),
         "nll_before": nll(margins),
         "brier_before": brier(margins),
-        "temperature": temperature,
+        "temperature": calibrator.temperature,
+        "calibration_knots": len(calibrator.knots),
         "reward_chosen_mean": float(np.mean(rewards[test.chosen])),
         "reward_rejected_mean": float(np.mean(rewards[test.rejected])),
         **length_bias.figures(margins, *lengths(test)),
@@ -66,14 +68,14 @@ def headline(logits: Array, prompts: list[str], bins: int) -> Figures:
     return found
 
 
-def plot_rows(test: Comparisons, margins: Array, temperature: float, bins: int) -> dict[str, list[Row]]:
-    """Rows of every plot, by name."""
+def plot_rows(test: Comparisons, margins: Array, logits: Array, bins: int) -> dict[str, list[Row]]:
+    """Rows of every plot, by name, from margins and calibrated logits (P,)."""
     return {
         "reliability_before": reliability_rows(reliability(margins, bins)),
-        "reliability_after": reliability_rows(reliability(margins / temperature, bins)),
+        "reliability_after": reliability_rows(reliability(logits, bins)),
         "margins": histogram_rows(margins),
         "coverage": [{"coverage": c, "accuracy": a} for c, a in coverage(margins)],
-        "subset_accuracy": subset_rows(test, margins / temperature, bins),
+        "subset_accuracy": subset_rows(test, logits, bins),
     }
 
 
@@ -100,20 +102,19 @@ def _subset_row(name: str, test: Comparisons, logits: Array, bins: int, members:
     }
 
 
-def member_figures(test: Comparisons, rewards: Array, temperatures: Sequence[float], bins: int) -> Figures:
-    """``members``: accuracy, NLL and ECE of each from its rewards (K, N), at its own temperature; nothing of one alone."""
+def member_figures(test: Comparisons, rewards: Array, calibrators: Sequence[Calibrator], bins: int) -> Figures:
+    """``members``: accuracy, NLL and ECE of each from its rewards (K, N), calibrated by itself; nothing of one alone."""
     if len(rewards) == 1:
         return {}
     found = {}
-    for number, (own, temperature) in enumerate(zip(rewards, temperatures, strict=True), 1):
-        logits = test.margins(own) / temperature
+    for number, (own, calibrator) in enumerate(zip(rewards, calibrators, strict=True), 1):
+        logits = calibrator(test.margins(own))
         found[str(number)] = {"accuracy": accuracy(logits), "nll": nll(logits), "ece": ece(reliability(logits, bins))}
     return {"members": found}
 
 
-def reward_rows(test: Comparisons, rewards: Array, deviations: Array, temperature: float) -> list[Row]:
+def reward_rows(test: Comparisons, rewards: Array, deviations: Array, logits: Array) -> list[Row]:
     """What the model says of each pair, for comparing runs pair by pair; deviations are those of an ensemble's members."""
-    margins = test.margins(rewards)
     return [
         {
             "id": pair.id,
@@ -122,9 +123,9 @@ def reward_rows(test: Comparisons, rewards: Array, deviations: Array, temperatur
             "reward_chosen": float(rewards[chosen]),
             "reward_rejected": float(rewards[rejected]),
             **_uncertainty(deviations, chosen, rejected),
-            "logit": float(margin / temperature),
+            "logit": float(logit),
         }
-        for pair, chosen, rejected, margin in zip(test.pairs, test.chosen, test.rejected, margins, strict=True)
+        for pair, chosen, rejected, logit in zip(test.pairs, test.chosen, test.rejected, logits, strict=True)
     ]
 
 

@@ -12,6 +12,7 @@ from mlx.utils import tree_flatten
 from scipy.special import expit
 
 from mlx_reward import checkpoint
+from mlx_reward.calibrators import Calibrator
 from mlx_reward.ensemble import Ensemble, mean_and_deviation
 from mlx_reward.errors import InputError
 from mlx_reward.files import read_json
@@ -41,12 +42,12 @@ class RewardModel:
     Of an ensemble it is the mean of its members, and their standard deviation the uncertainty, in the same units; ``caution``
     times that is taken off a reward (Coste et al. 2023). One model alone has an uncertainty of 0.
 
-    ``temperature`` makes sigmoid((r(a) - r(b)) / temperature) the probability that a is better. Wrong input raises
+    ``probability`` turns a difference of two rewards into the probability that the first response is better. Wrong input raises
     ``mlx_reward.errors.InputError`` with one line.
     """
 
-    def __init__(self, ensemble: Ensemble, renderer: Renderer, config: checkpoint.RewardConfig, temperature: float) -> None:
-        self.ensemble, self.renderer, self.config, self.temperature = ensemble, renderer, config, temperature
+    def __init__(self, ensemble: Ensemble, renderer: Renderer, config: checkpoint.RewardConfig, calibrator: Calibrator) -> None:
+        self.ensemble, self.renderer, self.config, self.calibrator = ensemble, renderer, config, calibrator
 
     @property
     def has_uncertainty(self) -> bool:
@@ -55,8 +56,8 @@ class RewardModel:
 
     @property
     def digest(self) -> str:
-        """Changes with the weights that were trained, the backbone and the temperature."""
-        found = hashlib.sha256(f"{self.config.base_digest} {self.temperature}".encode())
+        """Changes with the weights that were trained, the backbone and the calibration."""
+        found = hashlib.sha256(f"{self.config.base_digest} {self.calibrator}".encode())
         for trained in (dict(tree_flatten(member)) for member in self.ensemble.members):
             for name in sorted(trained):
                 found.update(np.array(trained[name].astype(mx.float32)).tobytes())
@@ -64,7 +65,7 @@ class RewardModel:
 
     @classmethod
     def load(cls, folder: str | Path, base: str | Path | None = None) -> "RewardModel":
-        """The checkpoint in ``folder``, with the temperature in ``calibration.json`` beside it.
+        """The checkpoint in ``folder``, with its calibration in ``calibration.json`` beside it.
 
         ``base`` is the backbone's folder; by default the one it was trained on, looked for as recorded and beside ``folder``.
         """
@@ -72,7 +73,7 @@ class RewardModel:
         found = Path(base) if base else backbone_of(folder)
         ensemble, renderer, config = checkpoint.load(folder, found)
         remedy = "run `dvc repro calibrate`, which makes it"
-        return cls(ensemble, renderer, config, float(read_json(folder.parent / "calibration.json", remedy)["temperature"]))
+        return cls(ensemble, renderer, config, Calibrator.read(read_json(folder.parent / "calibration.json", remedy)))
 
     def score(
         self,
@@ -114,7 +115,11 @@ class RewardModel:
     def compare(self, prompt: Prompt, first: str, second: str) -> float:
         """Calibrated probability that ``first`` is the better response."""
         rewards = self.score([prompt, prompt], [first, second])
-        return float(expit((rewards[0] - rewards[1]) / self.temperature))
+        return self.probability(float(rewards[0] - rewards[1]))
+
+    def probability(self, margin: float) -> float:
+        """Calibrated probability that the first of two responses is better, by the difference ``margin`` of their rewards."""
+        return float(expit(self.calibrator(np.array(margin))))
 
     def normalized(self, rewards: Array, normalize: Normalization | None) -> Array:
         """``rewards`` as ``score`` normalizes them."""

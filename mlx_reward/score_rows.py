@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from scipy.special import expit
-
 from mlx_reward.errors import InputError
 from mlx_reward.formats.row import BadRow
 from mlx_reward.reward_model import Normalization, RewardModel
@@ -66,7 +64,7 @@ def _finish(model: RewardModel, row: Row, scored: list[tuple[float, float]]) -> 
     if len(scored) == 1:
         return row | {name: value for name, (value,) in found.items()}
     sides = {f"{name}_{side}": value for name, values in found.items() for side, value in zip(SIDES, values, strict=True)}
-    return row | sides | {"probability": float(expit((found["reward"][0] - found["reward"][1]) / model.temperature))}
+    return row | sides | {"probability": model.probability(found["reward"][0] - found["reward"][1])}
 
 
 def _sorted(row: Row) -> Row:

@@ -17,7 +17,7 @@ def suspicions(evidence: Mapping[str, Any]) -> list[str]:
         found.append("not significantly better than preferring the longer response; see longer_wins_accuracy and longer_wins_p")
     if evidence["shift_p"] < UNLIKELY:
         p = evidence["shift_p"]
-        found.append(f"margins on test are unlike those on valid (p {p:.1g}), so the temperature may not hold; see shift_p")
+        found.append(f"margins on test are unlike those on valid (p {p:.1g}), so the calibration may not hold; see shift_p")
     return found
 
 

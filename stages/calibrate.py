@@ -1,14 +1,15 @@
-"""Fit one temperature on the valid split; the ranking and the accuracy stay as they are.
+"""Fit confidence on the valid split; the ranking and the accuracy stay as they are.
 
 python -m stages.calibrate
 """
 
+import dataclasses
 import sys
 
 from mlx_reward import checkpoint
-from mlx_reward.calibration import fit_temperature, member_temperature
-from mlx_reward.calibrators import compared
+from mlx_reward.calibrators import FITS, fit_member
 from mlx_reward.comparisons import compare
+from mlx_reward.cross_validation import compared
 from mlx_reward.ensemble import mean_and_deviation
 from mlx_reward.errors import run
 from mlx_reward.files import write_json
@@ -22,15 +23,16 @@ SAMPLE = 1000  # margins that stage eval compares its own with
 
 
 def main() -> None:
-    bins = read_section(paths.PARAMS, "calibrate", CalibrateSettings).ece_bins
+    settings = read_section(paths.PARAMS, "calibrate", CalibrateSettings)
+    bins = settings.ece_bins
     ensemble, renderer, _ = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
     valid = compare(read_pairs(paths.VALID), renderer)
     rewards = ensemble.score(valid.texts, valid.prompts, "calibrate")
     margins = valid.margins(mean_and_deviation(rewards)[0])
-    temperature = fit_temperature(margins)
-    logits = margins / temperature
+    calibrator = FITS[settings.method](margins)
+    logits = calibrator(margins)
     figures = {
-        "temperature": temperature,
+        "temperature": calibrator.temperature,
         "valid_nll_before": nll(margins),
         "valid_nll": nll(logits),
         "valid_ece_before": ece(reliability(margins, bins)),
@@ -40,9 +42,9 @@ def main() -> None:
     }
     write_json(paths.METRICS / "calibration.json", figures)
     sample = margins[:: -(-len(margins) // SAMPLE)]
-    members = [member_temperature(valid.margins(own), temperature) for own in rewards]
-    write_json(paths.CALIBRATION, {"temperature": temperature, "members": members, "margins": sample.tolist()})
-    print(f"temperature {temperature:.4f} fitted on {len(margins)} valid pairs")
+    members = [dataclasses.asdict(fit_member(settings.method, valid.margins(own), calibrator)) for own in rewards]
+    write_json(paths.CALIBRATION, dataclasses.asdict(calibrator) | {"members": members, "margins": sample.tolist()})
+    print(f"temperature {calibrator.temperature:.4f}, {len(calibrator.knots)} knots, fitted on {len(margins)} valid pairs")
 
 
 if __name__ == "__main__":

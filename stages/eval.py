@@ -9,6 +9,7 @@ from collections.abc import Hashable, Sequence
 from mlx_reward import checkpoint
 from mlx_reward.baselines import bag_of_words_margins
 from mlx_reward.benchmark_sets.measure import measure, name
+from mlx_reward.calibrators import Calibrator
 from mlx_reward.comparisons import compare
 from mlx_reward.ensemble import mean_and_deviation
 from mlx_reward.errors import run
@@ -28,29 +29,28 @@ from stages import paths
 def main() -> None:
     settings = read_section(paths.PARAMS, "eval", EvalSettings)
     bins, calibration = settings.ece_bins, read_json(paths.CALIBRATION, "run `dvc repro calibrate`")
-    temperature = calibration["temperature"]
     ensemble, renderer, _ = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
 
     def score(texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> Array:
         return mean_and_deviation(ensemble.score(texts, prompts, "eval"))[0]
 
     test = compare(read_pairs(paths.TEST), renderer)
-    each = ensemble.score(test.texts, test.prompts, "eval")
-    rewards, deviations = mean_and_deviation(each)
+    rewards, deviations = mean_and_deviation(each := ensemble.score(test.texts, test.prompts, "eval"))
     margins = test.margins(rewards)
-    evidence = figures(test, rewards, temperature, bins) | member_figures(test, each, calibration["members"], bins)
+    calibrator, *members = map(Calibrator.read, [calibration, *calibration["members"]])
+    logits = calibrator(margins)
+    evidence = figures(test, rewards, calibrator, bins) | member_figures(test, each, members, bins)
     evidence["bag_of_words_accuracy"] = accuracy(bag_of_words_margins(read_pairs(paths.TRAIN), test.pairs))
     evidence["shift_p"] = shift(calibration["margins"], margins)
     fooled, examples = robustness(probes(test.pairs, settings.probes), renderer, score)
     write_json(paths.METRICS / "probes.json", fooled)
     write_jsonl(paths.PROBE_EXAMPLES, examples)
     write_json(paths.METRICS / "benchmarks.json", {name(s): measure(s, renderer, score) for s in settings.benchmarks})
-    write_jsonl(paths.TEST_REWARDS, reward_rows(test, rewards, deviations, temperature))
-    for plot, rows in plot_rows(test, margins, temperature, bins).items():
+    write_jsonl(paths.TEST_REWARDS, reward_rows(test, rewards, deviations, logits))
+    for plot, rows in plot_rows(test, margins, logits, bins).items():
         write_json(paths.PLOTS / f"{plot}.json", rows)
     caption = f"{len(margins):,} test pairs: accuracy {evidence['accuracy']:.3f}, ECE {evidence['ece']:.3f}"
-    diagrams = reliability(margins, bins), reliability(margins / temperature, bins)
-    draw_reliability(paths.PLOTS / "reliability.svg", *diagrams, caption)
+    draw_reliability(paths.PLOTS / "reliability.svg", reliability(margins, bins), reliability(logits, bins), caption)
     write_json(paths.METRICS / "eval.json", evidence)
     print(caption, *(f"warning: {sentence}" for sentence in suspicions(evidence)), sep="\n")
 

@@ -1,11 +1,15 @@
 """Temperature: properties of the optimum, and refusal in words where there is none."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 from scipy.special import expit
 
 from mlx_reward.calibration import fit_temperature
-from mlx_reward.calibrators import compared, isotonic
+from mlx_reward.calibrators import Calibrator, fit_member, isotonic
+from mlx_reward.cross_validation import compared
 from mlx_reward.errors import InputError
 from mlx_reward.metrics import accuracy, nll
 
@@ -67,6 +71,23 @@ def test_isotonic_is_the_same_both_ways_round_and_never_certain() -> None:
     log_odds = isotonic(margins)
     assert log_odds(-margins) == pytest.approx(-log_odds(margins))
     assert np.abs(log_odds(np.array([1e6]))).max() < 7
+
+
+def test_isotonic_changes_no_decision() -> None:
+    """Plain isotonic regression is flat in places: close pairs would turn into ties, and the accuracy into another."""
+    margins = np.concatenate([outcomes(1.0, 400), [0.001, -0.002, -0.003]])  # the smallest are wrong: a step over zero
+    log_odds = isotonic(margins)
+    assert accuracy(log_odds(margins)) == accuracy(margins)
+    inside = np.linspace(0, log_odds.knots[-1][0], 200)
+    assert (np.diff(log_odds(inside)) > 0).all()
+
+
+def test_a_calibrator_survives_its_file_and_a_member_without_its_own_takes_the_ensembles() -> None:
+    margins = outcomes(1.0, 300)
+    log_odds = isotonic(margins)
+    assert Calibrator.read(json.loads(json.dumps(dataclasses.asdict(log_odds)))) == log_odds
+    assert Calibrator.read({"temperature": 2}) == Calibrator(2.0)
+    assert fit_member("isotonic", -np.abs(margins), log_odds) is log_odds
 
 
 def test_what_cannot_be_compared_is_null() -> None:

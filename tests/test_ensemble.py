@@ -13,6 +13,7 @@ from mlx_reward.backbones.digest import digest
 from mlx_reward.ensemble import Ensemble, mean_and_deviation
 from mlx_reward.files import write_json
 from mlx_reward.fitting import fit
+from mlx_reward.label_rows import Filters, label_rows
 from mlx_reward.model import RewardNetwork, adapter_config, with_adapters
 from mlx_reward.ranks import ALONE
 from mlx_reward.resume import Resume
@@ -74,6 +75,16 @@ def test_rows_carry_the_uncertainty(saved: RewardModel) -> None:
     order = [ranked["responses"].index(r) for r in ("a", "bb", "ccc")]
     plain = saved.score_with_uncertainty(["q"] * 3, ["a", "bb", "ccc"])[1]
     assert [ranked["uncertainties"][i] for i in order] == pytest.approx(plain, abs=1e-4)
+
+
+def test_labels_of_an_ensemble_carry_its_uncertainty_and_can_be_chosen_by_it(saved: RewardModel) -> None:
+    row = {"prompt": "q", "responses": ["a", "bb", "ccc", "dddd"]}
+    found = label_rows(saved, [dict(row)], "dpo", "all", Filters())
+    unsure = [max(pair["uncertainty_chosen"], pair["uncertainty_rejected"]) for pair in found]
+    middle = sorted(unsure)[1]
+    kept = label_rows(saved, [dict(row)], "dpo", "all", Filters(max_uncertainty=middle))
+    assert [p["rejected"] for p in kept] == [p["rejected"] for p, u in zip(found, unsure, strict=True) if u <= middle]
+    assert "uncertainty" in label_rows(saved, [dict(row)], "kto", "worst", Filters())[0]
 
 
 def test_members_differ_by_seed_and_are_centred(backbone: Path, tmp_path: Path) -> None:

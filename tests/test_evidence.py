@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mlx_reward.baselines import bag_of_words_margins
+from mlx_reward.calibrators import Calibrator
 from mlx_reward.comparisons import Comparisons, compare
 from mlx_reward.errors import InputError
 from mlx_reward.evidence import figures, plot_rows, reward_rows, subset_rows
@@ -29,7 +30,7 @@ def test_figures_by_hand() -> None:
     """Two pairs at temperature 2: margins 2 (right) and -1 (wrong), so logits 1 and -0.5."""
     data = compare([pair(0, "aaa", "b"), pair(1, "c", "ddd")], Renderer(tiny.tokenizer(), 200))
     rewards = np.array([1.0, -1.0, 0.0, 1.0])
-    found = figures(data, rewards, temperature=2.0, bins=2)
+    found = figures(data, rewards, Calibrator(2.0), bins=2)
     assert found["accuracy"] == 0.5
     assert found["nll"] == pytest.approx((np.log1p(np.exp(-1)) + np.log1p(np.exp(0.5))) / 2)
     assert found["nll_before"] == pytest.approx((np.log1p(np.exp(-2)) + np.log1p(np.exp(1))) / 2)
@@ -40,7 +41,7 @@ def test_figures_by_hand() -> None:
 
 def test_every_interval_holds_its_figure_and_subsets_add_up() -> None:
     data, rewards = many(120)
-    found = figures(data, rewards, temperature=1.0, bins=15)
+    found = figures(data, rewards, Calibrator(1.0), bins=15)
     for name in ("accuracy", "nll", "brier"):
         assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
     rows = subset_rows(data, data.margins(rewards), 15)
@@ -51,8 +52,8 @@ def test_every_interval_holds_its_figure_and_subsets_add_up() -> None:
 
 def test_reward_rows_say_what_the_figures_say() -> None:
     data, rewards = many(60)
-    rows = reward_rows(data, rewards, np.zeros(len(rewards)), temperature=2.0)
-    assert accuracy(np.array([row["logit"] for row in rows], float)) == figures(data, rewards, 2.0, 15)["accuracy"]
+    rows = reward_rows(data, rewards, np.zeros(len(rewards)), data.margins(rewards) / 2)
+    assert accuracy(np.array([row["logit"] for row in rows], float)) == figures(data, rewards, Calibrator(2.0), 15)["accuracy"]
     assert all(row["reward_chosen"] - row["reward_rejected"] == pytest.approx(2 * row["logit"]) for row in rows)  # type: ignore[operator]
 
 
@@ -104,8 +105,8 @@ def test_figures_of_a_degenerate_test_set_are_numbers_or_null(pairs: list[Pair],
     """Never a crash, never NaN: metrics files are JSON."""
     data = compare(pairs, Renderer(tiny.tokenizer(), 200))
     values = np.array(rewards)
-    found = figures(data, values, temperature=1.0, bins=15)
-    json.dumps([found, plot_rows(data, data.margins(values), 1.0, 15)], allow_nan=False)
+    found = figures(data, values, Calibrator(1.0), bins=15)
+    json.dumps([found, plot_rows(data, data.margins(values), data.margins(values), 15)], allow_nan=False)
     assert found["spearman"] is None
     assert found["groups"] == 0
 
@@ -113,7 +114,7 @@ def test_figures_of_a_degenerate_test_set_are_numbers_or_null(pairs: list[Pair],
 def test_rewards_that_are_not_finite_are_refused_in_words() -> None:
     data = compare([pair(0, "a", "bb")], Renderer(tiny.tokenizer(), 200))
     with pytest.raises(InputError, match=r"1 of 2 rewards on the test split are not finite; lower train.learning_rate"):
-        figures(data, np.array([np.nan, 1.0]), temperature=1.0, bins=15)
+        figures(data, np.array([np.nan, 1.0]), Calibrator(1.0), bins=15)
 
 
 def test_what_is_suspect_is_said() -> None:

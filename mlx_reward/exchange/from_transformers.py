@@ -41,7 +41,7 @@ def import_model(source: Path, target: Path, max_seq_length: int, bits: int | No
         params = {"fine_tune_type": "none", "head": "linear", "imported": True}
         about = checkpoint.RewardConfig(str(target / BACKBONE), digest(base), template, max_seq_length, 0.0, 1.0, params)
         checkpoint.save(temporary / MODEL, [{"backbone": {}, "head": head}], adapter_config(0, 1, 1.0, 0.0, "none"), about)
-        write_json(temporary / "calibration.json", {"temperature": 1.0, "members": [1.0]})
+        write_json(temporary / "calibration.json", {"temperature": 1.0, "members": [{"temperature": 1.0}]})
 
 
 def _backbone(source: Path, config: dict[str, Any], weights: dict[str, mx.array], folder: Path, bits: int | None) -> None:

@@ -47,13 +47,14 @@ def model_card(config: RewardConfig, evidence: Mapping[str, Any], bias: float) -
 def _evidence(figures: Mapping[str, Any]) -> str:
     if not figures:
         return "It has not been evaluated."
+    scaled = f"sigmoid(difference of scores / {figures['temperature']:.4f})"
+    probabilities = f"read off an isotonic curve; nearly {scaled}" if figures["calibration_knots"] else scaled
     rows = "\n".join(
         f"| {name} | {figures[name]:.4f} | {figures[f'{name}_low']:.4f} to {figures[f'{name}_high']:.4f} |"
         for name in ("accuracy", "ece", "nll", "brier")
     )
     return (
-        f"On {figures['pairs']} test pairs whose prompts were not seen in training, with probabilities\n"
-        f"sigmoid(difference of scores / {figures['temperature']:.4f}):\n\n"
+        f"On {figures['pairs']} test pairs whose prompts were not seen in training, with probabilities\n{probabilities}:\n\n"
         f"| figure | value | 95 % interval |\n|---|---|---|\n{rows}\n\n"
         f"Always preferring the longer response scores {figures['longer_wins_accuracy']:.4f}, "
         f"a bag of words {figures['bag_of_words_accuracy']:.4f}."

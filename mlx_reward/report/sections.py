@@ -36,7 +36,7 @@ def headline(evidence: Figures) -> str:
         "kendall": "Kendall's tau in a prompt",
         "ndcg": "NDCG in a prompt",
         "best_of_n_regret": "regret of best-of-N",
-        "ece_before": "ECE before temperature",
+        "ece_before": "ECE before calibration",
         "temperature": "temperature",
         "auroc": "AUROC of being right",
         "length_controlled_accuracy": "accuracy with length regressed out",
@@ -55,7 +55,7 @@ def reliability(before: Rows, after: Rows) -> str:
     """The reliability diagram."""
     series = [
         Series("perfect", [(0.5, 0.5), (1, 1)], color=3),
-        Series("before temperature", _points(before, "confidence", "share_correct"), color=2),
+        Series("before calibration", _points(before, "confidence", "share_correct"), color=2),
         Series("after", _points(after, "confidence", "share_correct")),
     ]
     text = "Among pairs decided with a given confidence, the share decided right."

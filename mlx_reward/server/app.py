@@ -74,7 +74,7 @@ def create_app(model: RewardModel, name: str, token: str | None, wait: float, ma
     async def compare(asked: c.CompareRequest) -> c.CompareAnswer:
         """The calibrated probability that one response is better than another."""
         rewards, _ = await score(lambda: [model.encode(asked.prompt, text) for text in (asked.first, asked.second)])
-        return c.CompareAnswer(probability=float(expit((rewards[0] - rewards[1]) / model.temperature)), rewards=rewards)
+        return c.CompareAnswer(probability=model.probability(rewards[0] - rewards[1]), rewards=rewards)
 
     @app.post("/get_reward")
     async def openrlhf(asked: c.OpenRLHFRequest) -> c.OpenRLHFAnswer:

@@ -1,6 +1,6 @@
 """Section ``calibrate``: how confidence is fitted."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -8,4 +8,5 @@ from mlx_reward.settings.reader import Settings
 
 
 class CalibrateSettings(Settings):
+    method: Literal["temperature", "isotonic"]
     ece_bins: Annotated[int, Field(ge=1)]

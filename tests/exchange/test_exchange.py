@@ -55,7 +55,7 @@ def test_what_transformers_needs_is_there(tmp_path: Path) -> None:
     base = trained(tmp_path, "qwen2", bits=4)
     write_json(
         tmp_path / "eval.json",
-        {"pairs": 9, "temperature": 1.0, "longer_wins_accuracy": 0.5, "bag_of_words_accuracy": 0.6}
+        {"pairs": 9, "temperature": 1.0, "calibration_knots": 0, "longer_wins_accuracy": 0.5, "bag_of_words_accuracy": 0.6}
         | {f"{name}{end}": 0.7 for name in ("accuracy", "ece", "nll", "brier") for end in ("", "_low", "_high")},
     )
     export(tmp_path / "rm_model_bt", base, tmp_path / "hf", evidence=tmp_path / "eval.json")
