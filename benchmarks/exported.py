@@ -34,7 +34,6 @@ for line in sys.stdin:
     texts = [tokenizer.apply_chat_template(m, tokenize=False) for m in work["messages"]]
     def score(batch):
         inputs = tokenizer(batch, return_tensors="pt", padding=True, add_special_tokens=False)
-        inputs.pop("token_type_ids", None)
         with torch.no_grad():
             return model.eval()(**inputs).logits[:, 0].tolist()
     print(json.dumps({"alone": [score([t])[0] for t in texts], "batch": score(texts)}), flush=True)

@@ -38,9 +38,10 @@ def main() -> int:
     sample.add_argument("--seed", type=int, default=0, help="(default: 0)")
     sample.set_defaults(command=_sample)
     export = commands.add_parser(
-        "export", help="write the model for transformers", epilog="example:\n  mlx-reward export hf_model"
+        "export", help="write the model merged, for transformers or for MLX", epilog="example:\n  mlx-reward export hf_model"
     )
-    export.add_argument("target", type=Path, help="folder to write, for AutoModelForSequenceClassification")
+    export.add_argument("target", type=Path, help="folder to write")
+    export.add_argument("--to", choices=["transformers", "mlx"], default="transformers", help="(default: transformers)")
     export.add_argument("-m", "--model", type=Path, default=Path("checkpoints/rm_model_bt"), help="checkpoint folder")
     export.add_argument("-b", "--base", type=Path, help="backbone folder, where it is not beside the checkpoint")
     export.add_argument("--member", type=int, default=1, help="of an ensemble, from 1 on (default: 1)")
@@ -115,10 +116,14 @@ def _sample(arguments: argparse.Namespace) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
+    from mlx_reward.exchange.fused import fuse
     from mlx_reward.exchange.to_transformers import export
     from mlx_reward.reward_model import backbone_of
 
     a = arguments
+    if a.to == "mlx":
+        fuse(a.model, a.base or backbone_of(a.model), a.target, a.member, a.dtype)
+        return
     bias = export(a.model, a.base or backbone_of(a.model), a.target, a.member, a.dtype, a.evidence)
     if abs(bias) > 1e-6:
         print(f"note: transformers' scores lack the constant {bias:.4f}, for its head has no bias; differences are the same")

@@ -44,7 +44,7 @@ def main() -> None:
     sample = margins[:: -(-len(margins) // SAMPLE)]
     members = [dataclasses.asdict(fit_member(settings.method, valid.margins(own), calibrator)) for own in rewards]
     write_json(paths.CALIBRATION, dataclasses.asdict(calibrator) | {"members": members, "margins": sample.tolist()})
-    print(f"temperature {calibrator.temperature:.4f}, {len(calibrator.knots)} knots, fitted on {len(margins)} valid pairs")
+    print(f"temperature {calibrator.temperature:.4f} fitted on {len(margins)} valid pairs")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def _evidence(figures: Mapping[str, Any]) -> str:
     if not figures:
         return "It has not been evaluated."
     scaled = f"sigmoid(difference of scores / {figures['temperature']:.4f})"
-    probabilities = f"read off an isotonic curve; nearly {scaled}" if figures["calibration_knots"] else scaled
+    probabilities = f"read off an isotonic curve; nearly {scaled}" if figures.get("calibration_knots") else scaled
     rows = "\n".join(
         f"| {name} | {figures[name]:.4f} | {figures[f'{name}_low']:.4f} to {figures[f'{name}_high']:.4f} |"
         for name in ("accuracy", "ece", "nll", "brier")

@@ -4,20 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
-from mlx.utils import tree_flatten, tree_unflatten
-from mlx_lm.utils import dequantize_model
 from transformers import AutoTokenizer
 
 from mlx_reward import checkpoint, tensors
-from mlx_reward.backbone import widen
 from mlx_reward.backbones.folder import read_config
 from mlx_reward.errors import InputError
+from mlx_reward.exchange.merging import DTYPES, load_member, merged
 from mlx_reward.exchange.model_card import model_card
 from mlx_reward.files import whole_folder, write_json
-from mlx_reward.model import RewardNetwork
 
 CLASSES = {
     "llama": "LlamaForSequenceClassification",
@@ -28,7 +24,6 @@ CLASSES = {
     "qwen3": "Qwen3ForSequenceClassification",
     "phi3": "Phi3ForSequenceClassification",
 }
-DTYPES = {"float32": mx.float32, "bfloat16": mx.bfloat16}
 
 
 def export(
@@ -43,35 +38,22 @@ def export(
     name = CLASSES.get(base_config["model_type"])
     if name is None:
         raise InputError(f"export knows no {base_config['model_type']}; it can export {', '.join(CLASSES)}")
-    ensemble, renderer, config = checkpoint.load(folder, base)
-    if not 1 <= member <= len(ensemble.members):
-        raise InputError(f"--member {member}: the model has {len(ensemble.members)}")
-    ensemble.network.update(ensemble.members[member - 1])
-    if not isinstance(ensemble.network.head, nn.Linear):
+    network, renderer = load_member(folder, base, member)
+    if not isinstance(network.head, nn.Linear):
         raise InputError("transformers' head is one linear layer; train with train.head: linear to export")
-    weights = {n: w.astype(DTYPES[dtype]) for n, w in _merged(ensemble.network).items()}
+    weights = {name: weight for name, weight in merged(network, dtype).items() if not name.startswith("lm_head")}
+    weights["score.weight"] = network.head.weight.astype(DTYPES[dtype])
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     tokenizer.chat_template = renderer.chat_template
     tokenizer.pad_token = _padding(tokenizer, renderer.last_token)
-    bias = float(np.array(ensemble.network.head.bias)[0])
+    bias = float(np.array(network.head.bias)[0])
     with whole_folder(target) as temporary:
         tensors.save(temporary / "model.safetensors", weights)
         write_json(temporary / "config.json", _config(base_config, name, tokenizer, dtype))
-        tokenizer.save_pretrained(temporary)
+        _save_tokenizer(tokenizer, temporary)
         figures = json.loads(evidence.read_text()) if evidence is not None and evidence.exists() else {}
-        (temporary / "README.md").write_text(model_card(config, figures, bias), encoding="utf-8")
+        (temporary / "README.md").write_text(model_card(checkpoint.read_config(folder), figures, bias), encoding="utf-8")
     return bias
-
-
-def _merged(network: RewardNetwork) -> dict[str, mx.array]:
-    """Weights by transformers' names, which are mlx_lm's too, adapters merged in float32."""
-    backbone = network.backbone
-    widen(backbone)
-    fused = [(name, m.fuse(dequantize=True)) for name, m in backbone.named_modules() if hasattr(m, "fuse")]
-    if fused:
-        backbone.update_modules(tree_unflatten(fused))
-    flat: Any = tree_flatten(dequantize_model(backbone).parameters())
-    return {name: w for name, w in flat if not name.startswith("lm_head")} | {"score.weight": network.head.weight}
 
 
 def _padding(tokenizer: Any, last: str | None) -> str:
@@ -81,6 +63,16 @@ def _padding(tokenizer: Any, last: str | None) -> str:
     if found is None:
         raise InputError("the tokenizer has no special token to pad with, besides that which ends every text")
     return found
+
+
+def _save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """So that transformers 4, which RewardBench and others still run on, opens it and feeds the model no more than it takes."""
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    fields = json.loads(path.read_text())
+    if fields.get("tokenizer_class") == "TokenizersBackend":
+        fields["tokenizer_class"] = "PreTrainedTokenizerFast"
+    write_json(path, fields | {"model_input_names": ["input_ids", "attention_mask"]})
 
 
 def _config(base: dict[str, Any], name: str, tokenizer: Any, dtype: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from scipy.special import expit
 from starlette.exceptions import HTTPException
@@ -36,7 +37,7 @@ def create_app(model: RewardModel, name: str, token: str | None, wait: float, ma
         batcher.close()
         encoder.shutdown()
 
-    app = FastAPI(title="mlx-reward", description=f"Rewards of {name}.", lifespan=lifespan)
+    app = FastAPIOffline(title="mlx-reward", description=f"Rewards of {name}.", lifespan=lifespan)
     app.add_middleware(BodyLimit, limit=max_body)
     if token is not None:
         app.add_middleware(BearerToken, token=token)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import mlx.core as mx
+import mlx_lm
 import numpy as np
 import pytest
 from mlx.utils import tree_map
@@ -14,6 +15,7 @@ from mlx_reward.backbone import load_backbone
 from mlx_reward.backbones.digest import digest
 from mlx_reward.errors import InputError
 from mlx_reward.exchange.from_transformers import import_model
+from mlx_reward.exchange.fused import fuse
 from mlx_reward.exchange.to_transformers import export
 from mlx_reward.files import write_json
 from mlx_reward.model import adapter_config, with_adapters
@@ -51,6 +53,22 @@ def test_there_and_back_again_scores_the_same(tmp_path: Path, architecture: str,
     assert np.ptp(before) > 1e-2
 
 
+@pytest.mark.parametrize(
+    ("architecture", "kind", "bits", "head"),
+    [*((name, "lora", 4, "linear") for name in tiny.EXTRA), ("llama", "dora", 4, "mlp"), ("llama", "full", 4, "linear")],
+)
+def test_a_fused_model_needs_no_adapters_and_says_the_same(
+    tmp_path: Path, architecture: str, kind: str, bits: int | None, head: str
+) -> None:
+    base = trained(tmp_path, architecture, kind, bits, head)
+    before = RewardModel.load(tmp_path / "rm_model_bt")
+    fuse(tmp_path / "rm_model_bt", base, tmp_path / "fused")
+    after = RewardModel.load(tmp_path / "fused" / "rm_model_bt")
+    assert after.score(PROMPTS, RESPONSES, "zscore") == pytest.approx(before.score(PROMPTS, RESPONSES, "zscore"), abs=1e-4)
+    assert after.probability(1.0) == before.probability(1.0)
+    mlx_lm.load(str(tmp_path / "fused" / "sft_merged_model"))
+
+
 def test_what_transformers_needs_is_there(tmp_path: Path) -> None:
     base = trained(tmp_path, "qwen2", bits=4)
     write_json(
@@ -65,6 +83,9 @@ def test_what_transformers_needs_is_there(tmp_path: Path) -> None:
     assert "quantization" not in config
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "hf")
     assert tokenizer.pad_token_id == config["pad_token_id"]
+    assert set(tokenizer("a")) == {"input_ids", "attention_mask"}  # not token_type_ids, which no causal model takes
+    fields = json.loads((tmp_path / "hf" / "tokenizer_config.json").read_text())
+    assert fields["tokenizer_class"] != "TokenizersBackend"  # of transformers 5, which 4 does not know
     assert tokenizer.chat_template == tiny.CHATML
     assert "| accuracy | 0.7000 | 0.7000 to 0.7000 |" in (tmp_path / "hf" / "README.md").read_text()
     weights = mx.load(str(tmp_path / "hf" / "model.safetensors"))

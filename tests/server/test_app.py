@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,16 @@ def test_scores_ranks_and_comparisons_are_those_of_the_model(client: TestClient,
     assert [place["index"] for place in ranking] == [r.index for r in model.rank("short?", RESPONSES)]
     found = ask(client, "/compare", prompt="short?", first="yes", second="no")
     assert found["probability"] == pytest.approx(model.compare("short?", "yes", "no"), abs=1e-4)
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_the_documentation_needs_no_network(client: TestClient, page: str) -> None:
+    """FastAPI's own page takes its scripts from a CDN and stays white without one."""
+    sources = re.findall(r'(?:src|href)="([^"]+)"', client.get(page).text)
+    assert sources
+    for source in sources:
+        assert source.startswith("/"), source
+        assert client.get(source).status_code == 200
 
 
 def rendered(model: RewardModel, prompt: str, response: str) -> str:
