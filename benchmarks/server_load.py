@@ -25,9 +25,9 @@ MODEL = ROOT / "checkpoints" / "rm_model_bt"
 
 
 def texts() -> list[tuple[str, str]]:
-    """The responses of the starter set."""
-    rows = map(json.loads, (ROOT / "data" / "starter" / "starter.jsonl").open())
-    return [(row["prompt"], response) for row in rows for response in row["responses"]][:600]
+    """A response to each prompt of the starter set, so that neither side gains by prompts that are shared."""
+    rows = [json.loads(line) for file in sorted((ROOT / "data" / "starter").glob("*.jsonl")) for line in file.open()]
+    return [(row["prompt"], row["responses"][i % len(row["responses"])]) for i, row in enumerate(rows)]
 
 
 def memory(pid: int) -> float:
@@ -62,7 +62,7 @@ class Client(threading.Thread):
 
 
 def main() -> None:
-    seconds, clients = (int(a) for a in (*sys.argv[1:], "600", "32")[:2]) if len(sys.argv) < 3 else map(int, sys.argv[1:3])
+    seconds, clients = (int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((1, 600), (2, 32)))
     model, pool = RewardModel.load(MODEL), texts()
     prompts, responses = [p for p, _ in pool], [r for _, r in pool]
     begun = time.monotonic()
