@@ -1,7 +1,7 @@
 """Convincing arguments of debates never seen: accuracy and rank correlation over seeds, and a learning curve as a picture.
 
-python benchmarks/convarg.py [SEEDS]            each seed holds out other debates; mean and spread at the end (0 1 2)
-python benchmarks/convarg.py curve [PAIRS ...]  the first seed on ever more pairs: benchmarks/convarg_curve.svg
+python benchmarks/convarg.py [SEED ...] [train.NAME=VALUE ...]  each seed holds out other debates; mean and spread (0 1 2)
+python benchmarks/convarg.py curve [PAIRS ...]                 the first seed on ever more pairs: benchmarks/convarg_curve.svg
 
 Data (UKPConvArg1Strict, Habernal & Gurevych 2016) come from the folder that PREFERENCE_DATA names. Everything but the split and
 the number of epochs is the default of params.yaml, chosen on the starter set's valid split.
@@ -40,15 +40,15 @@ def rankings() -> list[Row]:
     return [g | {"scores": [sign * s for s in g["scores"]]} for g in groups]
 
 
-def run(seed: int, pairs: int | None = None) -> Row:
-    """The pipeline in a copy of the project, the debates of ``seed`` held out; trained on the first so many pairs."""
+def run(seed: int, pairs: int | None = None, changes: Row | None = None) -> Row:
+    """The pipeline in a copy of the project, the debates of ``seed`` held out; trained on so many pairs, with ``changes``."""
     with tempfile.TemporaryDirectory() as temporary:
         project = Path(temporary) / "project"
         subprocess.run(["git", "-c", "advice.detachedHead=false", "clone", "--quiet", str(ROOT), str(project)], check=True)
         params = yaml.safe_load((project / "params.yaml").read_text())
         params["data"]["source"] = str(DATA / "convarg_pairs.jsonl.gz")
         params["split"] |= {"group_by": "debate", "seed": seed}
-        params["train"] |= {"epochs": 1, "seed": seed}
+        params["train"] |= {"epochs": 1, "seed": seed} | (changes or {})
         params["eval"] |= {"benchmarks": ["rankings.jsonl"], "probes": 0}
         (project / "params.yaml").write_text(yaml.safe_dump(params))
         for stage in STAGES:
@@ -58,8 +58,17 @@ def run(seed: int, pairs: int | None = None) -> Row:
                 lengths = _hold_out(project)
             subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=project, check=True, stdout=subprocess.DEVNULL)
         found: Row = json.loads((project / "metrics/eval.json").read_text())
+        valid = json.loads((project / "metrics/calibration.json").read_text())["valid_nll_before"]
+        members = json.loads((project / "metrics/train.json").read_text()).get("members", {})
+        for number, member in members.items():
+            print(f"member {number}: valid NLL {member['valid_nll']:.4f}, test {found['members'][number]}", flush=True)
         ranks = json.loads((project / "metrics/benchmarks.json").read_text())["rankings"]
-    return found | {"ranking_spearman": ranks["spearman"], "ranking_groups": ranks["groups"], "length_spearman": lengths}
+    return found | {
+        "ranking_spearman": ranks["spearman"],
+        "ranking_groups": ranks["groups"],
+        "length_spearman": lengths,
+        "valid_nll": valid,
+    }
 
 
 def _cut(path: Path, count: int, seed: int) -> None:
@@ -85,14 +94,15 @@ SHOWN = (
     "ece",
     "ranking_groups",
     "pairs",
+    "valid_nll",
 )
 
 
-def seeds(chosen: list[int]) -> None:
+def seeds(chosen: list[int], changes: Row) -> None:
     print(f"{'seed':>5}" + "".join(f"{name:>22}" for name in SHOWN))
     rows = []
     for seed in chosen:
-        rows.append(run(seed))
+        rows.append(run(seed, changes=changes))
         print(f"{seed:>5}" + "".join(f"{rows[-1][name]:>22.4f}" for name in SHOWN), flush=True)
     for name, measure in (("mean", np.mean), ("sd", np.std)):
         print(f"{name:>5}" + "".join(f"{measure([row[n] for row in rows]):>22.4f}" for n in SHOWN))
@@ -118,4 +128,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["curve"]:
         curve([int(a) for a in sys.argv[2:]] or [250, 500, 1000, 2000, 4000])
     else:
-        seeds([int(a) for a in sys.argv[1:]] or [0, 1, 2])
+        changes = dict(a.removeprefix("train.").split("=", 1) for a in sys.argv[1:] if "=" in a)
+        numbers = [int(a) for a in sys.argv[1:] if "=" not in a]
+        seeds(numbers or [0, 1, 2], {name: yaml.safe_load(value) for name, value in changes.items()})
