@@ -38,7 +38,9 @@ def main() -> None:
             subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=project, check=True)
             print(f"{stage:<10} {time.perf_counter() - start:7.0f} s", flush=True)
         evidence = json.loads((project / "metrics" / "eval.json").read_text())
+        subsets = json.loads((project / "metrics" / "plots" / "subset_accuracy.json").read_text())
     print("\n".join(f"{name:<22} {evidence[name]:.4f}" for name in SHOWN))
+    print("\n".join(f"{s['subset']:<22} {s['accuracy']:.4f} ({s['low']:.3f} to {s['high']:.3f})" for s in subsets))
 
 
 if __name__ == "__main__":

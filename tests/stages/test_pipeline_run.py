@@ -111,6 +111,19 @@ def test_an_ensemble_of_whole_blocks_goes_through_every_stage(project: Path) -> 
     assert "Outside sets" in (project / "metrics" / "report.html").read_text()
 
 
+def test_isotonic_calibration_changes_probabilities_and_nothing_else(finished: Path, tmp_path: Path) -> None:
+    project = tmp_path / "isotonic"
+    shutil.copytree(finished, project)
+    configure(project, calibrate={"method": "isotonic"})
+    for name in ("calibrate", "eval"):
+        assert stage(project, name).returncode == 0
+    before, after = (json.loads((folder / "metrics" / "eval.json").read_text()) for folder in (finished, project))
+    assert after["calibration_knots"] > 0
+    assert {name for name in before if before[name] != after[name]} >= {"nll", "brier"}
+    for name in ("accuracy", "temperature", "nll_before", "reward_chosen_mean"):
+        assert before[name] == after[name]
+
+
 def test_two_runs_give_the_same_metrics_to_the_last_digit(finished: Path) -> None:
     def metrics() -> dict[str, bytes]:
         return {p.name: p.read_bytes() for p in sorted((finished / "metrics").rglob("*")) if p.is_file()}
