@@ -17,11 +17,18 @@ class Settings(BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """Numbers as YAML 1.2 writes them: PyYAML alone takes 5e-05, which DVC writes for 5.0e-5, for text."""
+    """Plain values as in YAML 1.2, which DVC reads: PyYAML alone takes 5e-05 for text, and off for false."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # as PyYAML declares it
+        first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:bool"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(true|false|True|False|TRUE|FALSE)$"), list("tTfF"))
+_KINDS = re.compile(r"int|float|str|bool|none|.*[A-Z\[].*|constrained-.*")  # how pydantic names what a value may be
 
 S = TypeVar("S", bound=Settings)
 
@@ -48,7 +55,7 @@ def _read_yaml(path: Path) -> Any:
 
 def _explain(section: str, error: ValidationError) -> str:
     first = error.errors()[0]
-    key = ".".join([section, *(str(part) for part in first["loc"] if isinstance(part, int) or part.islower())])
+    key = ".".join([section, *(str(part) for part in first["loc"] if not _KINDS.fullmatch(str(part)))])
     if first["type"] == "extra_forbidden":
         return f"{key} is unknown; remove it or mend its spelling"
     if first["type"] == "missing":

@@ -36,6 +36,14 @@ def test_a_number_may_be_written_as_dvc_writes_it(tmp_path: Path, written: str) 
     assert read_section(path, "train", TrainSettings).learning_rate == 1e-4
 
 
+@pytest.mark.parametrize(("written", "read"), [("off", "off"), ("auto", "auto"), ("2.5", 2.5)])
+def test_off_is_a_word_as_it_is_for_dvc(tmp_path: Path, written: str, read: object) -> None:
+    """PyYAML alone reads YAML 1.1, where off is false: the value that params.yaml names was refused."""
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / "params.yaml").read_text().replace("frozen_cache: auto", f"frozen_cache: {written}"))
+    assert read_section(path, "train", TrainSettings).frozen_cache == read
+
+
 def test_settings_are_frozen() -> None:
     settings = read_section(ROOT / "params.yaml", "gate", GateSettings)
     with pytest.raises(ValueError, match="frozen"):
@@ -58,6 +66,8 @@ def test_settings_are_frozen() -> None:
         ({"learning_rat": 1.0}, r"train\.learning_rat is unknown; remove it or mend its spelling"),
         ({"learning_rate": float("inf")}, r"train\.learning_rate is inf: .*finite"),
         ({"lora": 8}, r"train\.lora is 8"),
+        ({"frozen_cache": "of"}, r"train\.frozen_cache is 'of': input should be 'auto' or 'off'"),
+        ({"num-layers": 1}, r"train\.num-layers is unknown"),
     ],
 )
 def test_one_line_names_key_value_and_what_is_allowed(tmp_path: Path, changes: dict[str, object], line: str) -> None:
