@@ -120,6 +120,7 @@ def curve(sizes: list[int]) -> None:
     axes.errorbar(sizes, middle, yerr=spread, marker="o", capsize=3, color="#2463a6", label="accuracy, 95 % interval")
     axes.axhline(rows[0]["longer_wins_accuracy"], color="#888888", linestyle="--", label="the longer one")
     axes.set(xscale="log", xlabel="training pairs", ylabel="accuracy on unseen debates", xticks=sizes, xticklabels=sizes)
+    axes.minorticks_off()
     axes.legend(frameon=False, loc="lower right")
     figure.savefig(ROOT / "benchmarks" / "convarg_curve.svg", metadata={"Date": None}, facecolor="white")
 
