@@ -43,11 +43,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def bash(folder: Path, commands: list[str]) -> str:
     """The output of ``commands``, of which none may fail."""
-    script = 'mlx-reward() { python -m mlx_reward.cli "$@"; }\n' + "\n".join(commands)
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
-    answer = subprocess.run(
-        ["bash", "-eo", "pipefail", "-c", script], cwd=folder, env=environment, capture_output=True, text=True
-    )
+    command = folder / ".commands" / "mlx-reward"  # a program, not a function of the shell: `kill %1` has to reach it
+    command.parent.mkdir(exist_ok=True)
+    command.write_text('#!/bin/sh\nexec python -m mlx_reward.cli "$@"\n')
+    command.chmod(0o755)
+    path = f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(folder)}
+    shell = ["bash", "-eo", "pipefail", "-c", "\n".join(commands)]
+    answer = subprocess.run(shell, cwd=folder, env=environment, capture_output=True, text=True)
     assert answer.returncode == 0, f"{answer.stdout}\n{answer.stderr}"
     return answer.stdout
 
