@@ -40,7 +40,7 @@ def main() -> None:
         ref_model=None,
         tokenizer=tokenizer,
         optimizer=Adam(learning_rate=1e-4),
-        train_dataset=GRPODataset(prompts, tokenizer),
+        train_dataset=prompts,
         reward_funcs=[reward],
         args=GRPOTrainingArgs(
             iters=steps,
