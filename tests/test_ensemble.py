@@ -11,6 +11,8 @@ from mlx_reward import checkpoint
 from mlx_reward.backbone import load_backbone
 from mlx_reward.backbones.digest import digest
 from mlx_reward.ensemble import Ensemble, mean_and_deviation
+from mlx_reward.errors import InputError
+from mlx_reward.exchange.fused import fuse
 from mlx_reward.files import write_json
 from mlx_reward.fitting import fit
 from mlx_reward.label_rows import Filters, label_rows
@@ -85,6 +87,15 @@ def test_labels_of_an_ensemble_carry_its_uncertainty_and_can_be_chosen_by_it(sav
     kept = label_rows(saved, [dict(row)], "dpo", "all", Filters(max_uncertainty=middle))
     assert [p["rejected"] for p in kept] == [p["rejected"] for p, u in zip(found, unsure, strict=True) if u <= middle]
     assert "uncertainty" in label_rows(saved, [dict(row)], "kto", "worst", Filters())[0]
+
+
+@pytest.mark.parametrize("member", [0, 4])
+def test_a_member_that_is_not_there_is_refused_in_words(saved: RewardModel, tmp_path: Path, member: int) -> None:
+    """Its calibration was looked up before it was known to be there: IndexError, or another's for 0."""
+    own = [{"temperature": 1.0}] * 3
+    write_json(tmp_path / "calibration.json", {"temperature": 1.0, "members": own})
+    with pytest.raises(InputError, match=f"--member {member}: the model has 3"):
+        fuse(tmp_path / "rm", Path(saved.config.base), tmp_path / "fused", member)
 
 
 def test_members_differ_by_seed_and_are_centred(backbone: Path, tmp_path: Path) -> None:

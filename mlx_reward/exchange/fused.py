@@ -6,12 +6,10 @@ from pathlib import Path
 from mlx_reward import checkpoint, tensors
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.folder import convert, read_config
-from mlx_reward.exchange.merging import load_member, merged
+from mlx_reward.exchange.from_transformers import BACKBONE, MODEL
+from mlx_reward.exchange.merging import UNQUANTIZED, load_member, merged
 from mlx_reward.files import read_json, whole_folder, write_json
 from mlx_reward.model import adapter_config
-
-BACKBONE, MODEL = "sft_merged_model", "rm_model_bt"  # as the pipeline calls them
-UNQUANTIZED = ("quantization", "quantization_config", "torch_dtype", "dtype")
 
 
 def fuse(folder: Path, base: Path, target: Path, member: int = 1, dtype: str = "float32") -> None:
@@ -19,11 +17,11 @@ def fuse(folder: Path, base: Path, target: Path, member: int = 1, dtype: str = "
 
     Of an ensemble it is the ``member``, from 1 on, with its own calibration.
     """
+    network, _ = load_member(folder, base, member)
     config = checkpoint.read_config(folder)
     calibration = read_json(folder.parent / "calibration.json", "run `dvc repro calibrate`, which makes it")
     members = calibration.get("members", [])
     own = members[member - 1] if len(members) > 1 else {k: v for k, v in calibration.items() if k in ("temperature", "knots")}
-    network, _ = load_member(folder, base, member)
     with whole_folder(target) as temporary:
         backbone = temporary / BACKBONE
         backbone.mkdir()

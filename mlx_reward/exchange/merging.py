@@ -13,6 +13,7 @@ from mlx_reward.errors import InputError
 from mlx_reward.model import RewardNetwork
 from mlx_reward.rendering import Renderer
 
+UNQUANTIZED = ("quantization", "quantization_config", "torch_dtype", "dtype")  # what config.json says no longer
 DTYPES = {"float32": mx.float32, "bfloat16": mx.bfloat16}
 
 

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from mlx_reward import checkpoint, tensors
 from mlx_reward.backbones.folder import read_config
 from mlx_reward.errors import InputError
-from mlx_reward.exchange.merging import DTYPES, load_member, merged
+from mlx_reward.exchange.merging import DTYPES, UNQUANTIZED, load_member, merged
 from mlx_reward.exchange.model_card import model_card
 from mlx_reward.files import whole_folder, write_json
 
@@ -76,7 +76,7 @@ def _save_tokenizer(tokenizer: Any, folder: Path) -> None:
 
 
 def _config(base: dict[str, Any], name: str, tokenizer: Any, dtype: str) -> dict[str, Any]:
-    kept = {k: v for k, v in base.items() if k not in ("quantization", "quantization_config", "torch_dtype", "dtype")}
+    kept = {k: v for k, v in base.items() if k not in UNQUANTIZED}
     labels = {"id2label": {"0": "reward"}, "label2id": {"reward": 0}}
     ids = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": base.get("eos_token_id", tokenizer.eos_token_id)}
     return kept | labels | ids | {"architectures": [name], "dtype": dtype}
