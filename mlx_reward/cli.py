@@ -9,6 +9,7 @@ from typing import Any
 
 from mlx_reward.errors import InputError, run
 
+Commands = Any  # what add_subparsers returns; argparse keeps its name to itself
 EXAMPLE = """rows hold prompt and response, prompt and responses, messages, or prompt, chosen and rejected
 
 example:
@@ -19,12 +20,25 @@ def main() -> int:
     """Parse the command line and run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="mlx-reward", description="Reward models on MLX.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_doctor, _add_compare, _add_sample, _add_export, _add_import, _add_serve, _add_row_commands, _add_filter):
+        add(commands)
+    arguments = parser.parse_args()
+    return run(lambda: arguments.command(arguments))
+
+
+def _add_doctor(commands: Commands) -> None:
     doctor = commands.add_parser("doctor", help="print device, BLAS and its speed, streams, memory and cache")
     doctor.set_defaults(command=_doctor)
+
+
+def _add_compare(commands: Commands) -> None:
     compare = commands.add_parser("compare", help="tell whether one run is better than another on the same test pairs")
     compare.add_argument("old", type=Path, help="checkpoints/test_rewards.jsonl of the earlier run")
     compare.add_argument("new", type=Path, help="that of the later run")
     compare.set_defaults(command=_compare)
+
+
+def _add_sample(commands: Commands) -> None:
     sample = commands.add_parser("sample", help="write rows with several responses to each prompt, by a language model")
     sample.add_argument("source", help="rows with a prompt; jsonl, json, csv or parquet; - is standard input")
     sample.add_argument("-o", "--output", default="-", help="a .jsonl file; a stopped job goes on where it was (default: -)")
@@ -37,31 +51,46 @@ def main() -> int:
     sample.add_argument("--top-p", type=float, default=0.95, help="(default: 0.95)")
     sample.add_argument("--seed", type=int, default=0, help="(default: 0)")
     sample.set_defaults(command=_sample)
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-m", "--model", type=Path, default=Path("checkpoints/rm_model_bt"), help="checkpoint folder")
+    command.add_argument("-b", "--base", type=Path, help="backbone folder, where it is not beside the checkpoint")
+
+
+def _add_export(commands: Commands) -> None:
     export = commands.add_parser(
         "export", help="write the model merged, for transformers or for MLX", epilog="example:\n  mlx-reward export hf_model"
     )
     export.add_argument("target", type=Path, help="folder to write")
     export.add_argument("--to", choices=["transformers", "mlx"], default="transformers", help="(default: transformers)")
-    export.add_argument("-m", "--model", type=Path, default=Path("checkpoints/rm_model_bt"), help="checkpoint folder")
-    export.add_argument("-b", "--base", type=Path, help="backbone folder, where it is not beside the checkpoint")
+    _add_model(export)
     export.add_argument("--member", type=int, default=1, help="of an ensemble, from 1 on (default: 1)")
     export.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="(default: float32)")
     export.add_argument("--evidence", type=Path, default=Path("metrics/eval.json"), help="for the model card")
     export.set_defaults(command=_export)
+
+
+def _add_import(commands: Commands) -> None:
     importer = commands.add_parser("import", help="take a reward model of transformers")
     importer.add_argument("source", type=Path, help="folder with a sequence classification of one label")
     importer.add_argument("-o", "--output", type=Path, required=True, help="folder for backbone and reward model")
     importer.add_argument("--max-seq-length", type=int, default=4096, help="tokens of a conversation (default: 4096)")
     importer.add_argument("--quantize", type=int, choices=[3, 4, 6, 8], help="bits a weight (default: not quantized)")
     importer.set_defaults(command=_import)
+
+
+def _add_serve(commands: Commands) -> None:
     serve = commands.add_parser("serve", help="answer requests over HTTP", epilog="example:\n  mlx-reward serve --port 8000")
-    serve.add_argument("-m", "--model", type=Path, default=Path("checkpoints/rm_model_bt"), help="checkpoint folder")
-    serve.add_argument("-b", "--base", type=Path, help="backbone folder, where it is not beside the checkpoint")
+    _add_model(serve)
     serve.add_argument("--host", default="127.0.0.1", help="any other needs a token in MLX_REWARD_TOKEN (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, default=8000, help="(default: 8000)")
     serve.add_argument("--max-waiting", type=int, default=10_000, help="texts that may wait (default: 10000)")
     serve.add_argument("--max-body", type=int, default=8 << 20, help="bytes of a request (default: 8 MiB)")
     serve.set_defaults(command=_serve)
+
+
+def _add_row_commands(commands: Commands) -> None:
     for name, command, says in (
         ("score", _score, "write rows with the reward of each response"),
         ("rank", _rank, "write rows with their responses sorted, best first"),
@@ -70,18 +99,24 @@ def main() -> int:
         rows = commands.add_parser(name, help=says, epilog=EXAMPLE.format(name), formatter_class=argparse.RawTextHelpFormatter)
         rows.add_argument("source", help="jsonl, json, csv or parquet file, plain, .gz or .zst; - is standard input")
         rows.add_argument("-o", "--output", default="-", help="a .jsonl file; a stopped job goes on where it was (default: -)")
-        rows.add_argument("-m", "--model", type=Path, default=Path("checkpoints/rm_model_bt"), help="checkpoint folder")
-        rows.add_argument("-b", "--base", type=Path, help="backbone folder, where it is not beside the checkpoint")
+        _add_model(rows)
         rows.add_argument("--caution", type=float, default=0.0, help="of an ensemble: take off so often its uncertainty")
         if name == "score":
             rows.add_argument("-n", "--normalize", choices=["zscore", "sigmoid"], help="by the training rewards")
         if name == "label":
-            rows.add_argument("-f", "--form", choices=["dpo", "kto", "sft"], default="dpo", help="(default: dpo)")
-            rows.add_argument("--against", choices=["worst", "random", "all"], default="worst", help="(default: worst)")
-            rows.add_argument("--min-probability", type=float, default=0.5, help="keep surer pairs only (default: 0.5)")
-            rows.add_argument("--max-uncertainty", type=float, default=math.inf, help="keep pairs an ensemble is sure of")
-            rows.add_argument("--max-length-ratio", type=float, default=math.inf, help="keep pairs of like length: 1.5")
+            _add_label(rows)
         rows.set_defaults(command=command)
+
+
+def _add_label(label: argparse.ArgumentParser) -> None:
+    label.add_argument("-f", "--form", choices=["dpo", "kto", "sft"], default="dpo", help="(default: dpo)")
+    label.add_argument("--against", choices=["worst", "random", "all"], default="worst", help="(default: worst)")
+    label.add_argument("--min-probability", type=float, default=0.5, help="keep surer pairs only (default: 0.5)")
+    label.add_argument("--max-uncertainty", type=float, default=math.inf, help="keep pairs an ensemble is sure of")
+    label.add_argument("--max-length-ratio", type=float, default=math.inf, help="keep pairs of like length: 1.5")
+
+
+def _add_filter(commands: Commands) -> None:
     keep = commands.add_parser(
         "filter",
         help="keep the best share of scored rows",
@@ -94,8 +129,6 @@ def main() -> int:
     share.add_argument("--top", type=float, help="share of the rows to keep, the highest; equal ones stay together")
     share.add_argument("--bottom", type=float, help="the same of the lowest, such as the least uncertain")
     keep.set_defaults(command=_filter)
-    arguments = parser.parse_args()
-    return run(lambda: arguments.command(arguments))
 
 
 def _doctor(_: argparse.Namespace) -> None:

@@ -25,6 +25,7 @@ from mlx_reward.server.batching import Batcher, Busy, Text
 from mlx_reward.server.limits import BearerToken, BodyLimit
 
 RETRY_SECONDS = 1
+Score = Callable[[Callable[[], list[Text]]], Awaitable[tuple[list[float], list[float]]]]
 
 
 def create_app(model: RewardModel, name: str, token: str | None, wait: float, max_waiting: int, max_body: int) -> FastAPI:
@@ -55,6 +56,12 @@ def create_app(model: RewardModel, name: str, token: str | None, wait: float, ma
         """Whether the server answers, and what."""
         return {"status": "ok", "model": name, "waiting": batcher.waiting}
 
+    _add_own(app, model, score)
+    _add_others(app, model, name, score)
+    return app
+
+
+def _add_own(app: FastAPI, model: RewardModel, score: Score) -> None:
     @app.post("/score")
     async def score_texts(asked: c.ScoreRequest) -> c.ScoreAnswer:
         """Rewards of responses to prompts, or of whole conversations."""
@@ -76,6 +83,10 @@ def create_app(model: RewardModel, name: str, token: str | None, wait: float, ma
         """The calibrated probability that one response is better than another."""
         rewards, _ = await score(lambda: [model.encode(asked.prompt, text) for text in (asked.first, asked.second)])
         return c.CompareAnswer(probability=model.probability(rewards[0] - rewards[1]), rewards=rewards)
+
+
+def _add_others(app: FastAPI, model: RewardModel, name: str, score: Score) -> None:
+    """The contracts of other projects."""
 
     @app.post("/get_reward")
     async def openrlhf(asked: c.OpenRLHFRequest) -> c.OpenRLHFAnswer:
@@ -100,8 +111,6 @@ def create_app(model: RewardModel, name: str, token: str | None, wait: float, ma
         shown = {i: c.Document(text=documents[i]) if asked.return_documents else None for i in order}
         results = [c.RerankResult(index=i, relevance_score=relevance[i], document=shown[i]) for i in order]
         return c.RerankAnswer(id=uuid.uuid4().hex, model=asked.model or name, results=results)
-
-    return app
 
 
 def _array(values: list[float]) -> Array:
