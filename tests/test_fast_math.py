@@ -1,4 +1,4 @@
-"""The CPU's own exponential, sigmoid and SwiGLU against MLX's, values and gradients."""
+"""The CPU's own exponential, sigmoid, SwiGLU and GELU against MLX's, values and gradients."""
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -24,6 +24,8 @@ def test_exponential_over_its_whole_range() -> None:
     [
         (lambda x: fast_math.swiglu(x, Y), lambda x: nn.silu(x) * Y),
         (lambda x: fast_math.swiglu(Y, x), lambda x: nn.silu(Y) * x),
+        (fast_math.gelu, nn.gelu),
+        (fast_math.gelu_approx, nn.gelu_approx),
         (fast_math.sigmoid, mx.sigmoid),
     ],
 )
@@ -34,3 +36,11 @@ def test_values_and_gradients(ours, theirs) -> None:  # type: ignore[no-untyped-
     weigh = mx.cos(mx.arange(X.size)).reshape(X.shape)
     found, expected = (np.array(mx.grad(lambda x, f=f: (f(x) * weigh).sum())(X)) for f in (ours, theirs))
     assert np.abs(found - expected).max() <= 1e-3 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("ours", [fast_math.gelu, fast_math.gelu_approx])
+def test_gelu_far_from_zero(ours) -> None:  # type: ignore[no-untyped-def]
+    """The polynomial inside grows without bound: it must do so to the right side, and never to inf - inf."""
+    x = mx.array([-1e6, -1e3, -30.0, -6.0, 6.0, 30.0, 1e3, 1e6])
+    assert np.array(ours(x)) == pytest.approx([0, 0, 0, 0, 6, 30, 1e3, 1e6], abs=1e-5)
+    assert np.array(mx.grad(lambda x: ours(x).sum())(x)) == pytest.approx([0, 0, 0, 0, 1, 1, 1, 1], abs=1e-5)
