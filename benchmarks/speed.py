@@ -3,7 +3,8 @@
 python benchmarks/speed.py PEER_PYTHON [JOB ...]       PEER_PYTHON: the interpreter of an environment with requirements-peer.txt
 
 Data come from the folder that PREFERENCE_DATA names. The peer runs in float32 and in bfloat16, and the faster counts; it
-is timed on a few steps, and its rate is what is compared. PAIRS (512) is how many HH-harmless pairs ours trains on.
+is timed on a few steps, and its rate is what is compared. PAIRS (512) is how many HH-harmless pairs ours trains on. Both run
+on the accelerator where there is one (Metal, CUDA), on the CPU otherwise.
 """
 
 import gzip
@@ -178,12 +179,21 @@ def ours(name: str) -> dict[str, float]:
     return json.loads(answer.stdout.splitlines()[-1])
 
 
+def peak_mb() -> float:
+    """Of the accelerator where there is one, of the process otherwise."""
+    import mlx.core as mx
+
+    if mx.default_device() != mx.Device(mx.cpu):
+        return mx.get_peak_memory() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
 def main() -> None:
     import mlx_reward  # before mlx is imported anywhere
 
     if sys.argv[1] == "--ours":
         found = JOBS[sys.argv[2]][1]()
-        print(json.dumps(found | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        print(json.dumps(found | {"peak_mb": peak_mb()}))
         return
     python, names, gguf = sys.argv[1], sys.argv[2:] or list(JOBS), model_file()
     print(f"BLAS: {mlx_reward.BLAS}\n{'':<58}{'ours':>8}{'float32':>9}{'bfloat16':>9}{'times':>7}{'MB':>7}{'f32 MB':>8}")

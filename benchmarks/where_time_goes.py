@@ -1,4 +1,5 @@
-"""Where scoring and training spend their time on a CPU, against what the machine's matmul allows; and how time grows.
+"""Where scoring and training spend their time on a CPU, against what the machine's matmul allows; how time grows; and how often
+a text has to be trained on before keeping what the frozen blocks make of it pays.
 
 python benchmarks/where_time_goes.py [TOKENS]       TOKENS: the longest of the runs that show growth (100000)
 
@@ -22,7 +23,8 @@ import numpy as np
 from mlx_reward import on_cpu
 from mlx_reward.backbone import load_backbone
 from mlx_reward.doctor import gigaflops
-from mlx_reward.lanes import lanes, rewards
+from mlx_reward.frozen import FrozenStates
+from mlx_reward.lanes import lanes, rewards, states_below
 from mlx_reward.model import RewardNetwork, with_adapters
 from mlx_reward.packed_cache import PackedCache
 from mlx_reward.scoring import score
@@ -101,6 +103,26 @@ def profile(model: RewardNetwork, limit: float) -> None:
             print(f"  {part:<55}{took:6.2f} s {took / whole:5.0%}")
 
 
+def break_even(frozen: int, blocks: int) -> None:
+    """Of a backbone of so many ``blocks``, the first ``frozen`` of them without adapters."""
+    model = with_adapters(load_backbone(BASE), blocks - frozen, rank=8, scale=2.0, dropout=0.0)
+    found, prompts = texts(8, 200, 2, 100)
+    streams = lanes()
+
+    def step(below: FrozenStates | None) -> Callable[[], object]:
+        value_and_grad = nn.value_and_grad(model, lambda m: rewards(m, found, prompts, streams, below).sum())
+        return lambda: mx.eval(value_and_grad(model))
+
+    def once() -> mx.array:
+        states = states_below(model, found, prompts, streams)
+        mx.eval(states)
+        return states
+
+    took, plain = seconds(once), seconds(step(None))
+    known = seconds(step(FrozenStates.of_texts(once(), found)))
+    print(f"{frozen:>38}{took:>9.2f}{plain:>9.2f}{known:>9.2f}{took / (plain - known):>14.1f}")
+
+
 def growth(model: RewardNetwork, most: int) -> None:
     print("\nscoring, texts of 200 tokens:   tokens   seconds   us a token")
     count = 10_000
@@ -124,6 +146,9 @@ def main() -> None:
     model = with_adapters(load_backbone(BASE), -1, rank=8, scale=2.0, dropout=0.0)
     model.head.weight = mx.ones(model.head.weight.shape) * 0.01  # from zero, no gradient would reach the adapters' first half
     profile(model, limit)
+    print("\n8 pairs, frozen of 30 blocks:             once     step    known    pays from")
+    for frozen in (10, 18, 22):
+        break_even(frozen, 30)
     growth(model, int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
 
 
