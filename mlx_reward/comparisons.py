@@ -3,8 +3,7 @@
 Ouyang et al. 2022 (InstructGPT), section 3.5, train all comparisons of a prompt as one element for the same reason.
 """
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,36 +90,6 @@ class Batch:
     chosen: NDArray[np.int64]
     rejected: NDArray[np.int64]
     members: NDArray[np.int64]
-
-
-def epoch(comparisons: Comparisons, batch_size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """(P,) indices of all comparisons once, ``batch_size`` a batch (the last may be smaller), in an order drawn from ``rng``.
-
-    Comparisons that share texts stay together, as far as a batch holds them. The optimizer sees as many comparisons a
-    step as with independent pairs.
-    """
-    prompts: dict[str, list[int]] = {}
-    for i, pair in enumerate(comparisons.pairs):
-        prompts.setdefault(pair.prompt_key, []).append(i)
-    ordered = (_side_by_side(comparisons, np.array(members), batch_size, rng) for members in prompts.values())
-    blocks = [m[start : start + batch_size] for m in ordered for start in range(0, len(m), batch_size)]
-    order = np.concatenate([blocks[b] for b in rng.permutation(len(blocks))])
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
-
-
-def _side_by_side(
-    comparisons: Comparisons, members: NDArray[np.int64], batch_size: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """``members``, comparisons of one prompt, in a random order in which those between the same few texts are neighbours.
-
-    Texts are dealt at random to circles of sqrt(batch_size): two circles have about ``batch_size`` pairs between them.
-    """
-    both = np.stack([comparisons.chosen[members], comparisons.rejected[members]])
-    texts, inverse = np.unique(both, return_inverse=True)
-    circle = rng.permutation(len(texts)) // math.ceil(math.sqrt(batch_size))
-    circles = np.sort(circle[inverse.reshape(both.shape)], axis=0)
-    return members[np.lexsort((rng.random(len(members)), circles[0], circles[1]))]
 
 
 def batch_of(comparisons: Comparisons, members: NDArray[np.int64]) -> Batch:

@@ -12,7 +12,8 @@ import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
 from numpy.typing import NDArray
 
-from mlx_reward.comparisons import Comparisons, epoch
+from mlx_reward.comparisons import Comparisons
+from mlx_reward.epochs import epoch
 from mlx_reward.errors import InputError
 from mlx_reward.frozen import FrozenStates
 from mlx_reward.history import Evaluation, History
