@@ -79,7 +79,11 @@ def score(work: dict[str, Any], gguf: str, dtype: torch.dtype) -> dict[str, floa
     for batch in encoded:
         model(**batch).logits.cpu()  # waits until it is there
     tokens = sum(int(batch["attention_mask"].sum()) for batch in encoded)
-    return {"seconds": time.perf_counter() - start, "units": sum(map(len, groups)), "tokens": tokens}
+    return {
+        "seconds": time.perf_counter() - start,
+        "units": sum(map(len, groups)) * work.get("units_a_text", 1),
+        "tokens": tokens,
+    }
 
 
 def peak_mb() -> float:

@@ -95,6 +95,12 @@ def score_ours(texts: list[tuple[Any, str]]) -> dict[str, float]:
     return {"seconds": time.perf_counter() - start, "units": len(texts), "tokens": sum(map(len, tokens))}
 
 
+def evaluate_ours(found: list[Work]) -> dict[str, float]:
+    """Pairs whose responses are each scored once, however many pairs they stand in."""
+    once = dict.fromkeys((p["prompt"], p[side]) for p in found for side in ("chosen", "rejected"))
+    return score_ours(list(once)) | {"units": len(found)}
+
+
 def best_of() -> list[tuple[str, str]]:
     """64 prompts of 512 tokens, 16 responses of 64 each, cut out of real text."""
     from transformers import AutoTokenizer
@@ -118,6 +124,11 @@ def convarg_responses() -> list[tuple[Any, str]]:
     return list(seen)[:1000]
 
 
+def convarg_sides() -> list[tuple[Any, str]]:
+    """Both responses of every hundredth pair."""
+    return [(p["prompt"], p[side]) for p in pairs(CONVARG, 9216)[::100] for side in ("chosen", "rejected")]
+
+
 HH, CONVARG = "hh_harmless_test_raw.jsonl.gz", "convarg_pairs.jsonl.gz"
 Job = tuple[str, Callable[[], dict[str, float]], str, Callable[[], Work], str]
 JOBS: dict[str, Job] = {
@@ -136,6 +147,10 @@ JOBS: dict[str, Job] = {
     "score": (
         "score convarg's different responses", lambda: score_ours(convarg_responses()),
         "score", lambda: {"texts": texts_of(convarg_responses()), "batch": 16, "every": 4}, "texts/s",
+    ),
+    "evaluate": (
+        "evaluate convarg's pairs", lambda: evaluate_ours(pairs(CONVARG, 9216)),
+        "score", lambda: {"texts": texts_of(convarg_sides()), "batch": 16, "units_a_text": 0.5}, "pairs/s",
     ),
     "best_of": (
         "best of 16: 64 prompts of 512 tokens, responses of 64", lambda: score_ours(best_of()),
