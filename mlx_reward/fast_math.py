@@ -33,7 +33,12 @@ def _exp2(y: mx.array) -> mx.array:
 
 def sigmoid(x: mx.array) -> mx.array:
     """1 / (1 + exp(-x)) for float32 x; at least 2**-100."""
-    return 1.0 / (1.0 + _exp2(mx.minimum(mx.maximum(x * -_LOG2_E, _LOWEST), _HIGHEST)))
+    return _inverse(x * -_LOG2_E)
+
+
+def _inverse(y: mx.array) -> mx.array:
+    """1 / (1 + 2**y) for float32 y; at least 2**-100."""
+    return 1.0 / (1.0 + _exp2(mx.minimum(mx.maximum(y, _LOWEST), _HIGHEST)))
 
 
 def _swiglu_and_gate(gate: mx.array, x: mx.array) -> tuple[mx.array, mx.array]:
@@ -74,7 +79,7 @@ def _gated(x: mx.array, coefficients: tuple[float, ...]) -> mx.array:
 
     def gate_of(x: mx.array) -> tuple[mx.array, mx.array]:
         near = mx.clip(x, -_FAR, _FAR)
-        open_ = sigmoid(near * _polynomial(near * near, coefficients))
+        open_ = _inverse(near * _polynomial(near * near, tuple(-_LOG2_E * c for c in coefficients)))
         return x * open_, open_
 
     gate: Any = mx.custom_function(gate_of)
