@@ -97,8 +97,7 @@ def score_ours(texts: list[tuple[Any, str]]) -> dict[str, float]:
 
 def evaluate_ours(found: list[Work]) -> dict[str, float]:
     """Pairs whose responses are each scored once, however many pairs they stand in."""
-    once = dict.fromkeys((p["prompt"], p[side]) for p in found for side in ("chosen", "rejected"))
-    return score_ours(list(once)) | {"units": len(found)}
+    return score_ours(different(found)) | {"units": len(found)}
 
 
 def best_of() -> list[tuple[str, str]]:
@@ -120,13 +119,17 @@ def texts_of(chosen: list[tuple[Any, str]]) -> list[str]:
 
 
 def convarg_responses() -> list[tuple[Any, str]]:
-    seen = {(p["prompt"], p[side]): None for p in pairs("convarg_pairs.jsonl.gz", 9216) for side in ("chosen", "rejected")}
-    return list(seen)[:1000]
+    return different(pairs(CONVARG, 9216))[:1000]
 
 
-def convarg_sides() -> list[tuple[Any, str]]:
-    """Both responses of every hundredth pair."""
-    return [(p["prompt"], p[side]) for p in pairs(CONVARG, 9216)[::100] for side in ("chosen", "rejected")]
+def sides(found: list[Work]) -> list[tuple[Any, str]]:
+    """Both responses of each pair, with its prompt."""
+    return [(p["prompt"], p[side]) for p in found for side in ("chosen", "rejected")]
+
+
+def different(found: list[Work]) -> list[tuple[Any, str]]:
+    """The same, each once."""
+    return list(dict.fromkeys(sides(found)))
 
 
 HH, CONVARG = "hh_harmless_test_raw.jsonl.gz", "convarg_pairs.jsonl.gz"
@@ -150,7 +153,7 @@ JOBS: dict[str, Job] = {
     ),
     "evaluate": (
         "evaluate convarg's pairs", lambda: evaluate_ours(pairs(CONVARG, 9216)),
-        "score", lambda: {"texts": texts_of(convarg_sides()), "batch": 16, "units_a_text": 0.5}, "pairs/s",
+        "score", lambda: {"texts": texts_of(sides(pairs(CONVARG, 9216)[::100])), "batch": 16, "units_a_text": 0.5}, "pairs/s",
     ),
     "best_of": (
         "best of 16: 64 prompts of 512 tokens, responses of 64", lambda: score_ours(best_of()),

@@ -22,6 +22,7 @@ import numpy as np
 
 from mlx_reward import on_cpu
 from mlx_reward.backbone import load_backbone
+from mlx_reward.blocks import blocks
 from mlx_reward.doctor import gigaflops
 from mlx_reward.frozen import FrozenStates
 from mlx_reward.lanes import lanes, rewards, states_below
@@ -103,9 +104,10 @@ def profile(model: RewardNetwork, limit: float) -> None:
             print(f"  {part:<55}{took:6.2f} s {took / whole:5.0%}")
 
 
-def break_even(frozen: int, blocks: int) -> None:
-    """Of a backbone of so many ``blocks``, the first ``frozen`` of them without adapters."""
-    model = with_adapters(load_backbone(BASE), blocks - frozen, rank=8, scale=2.0, dropout=0.0)
+def break_even(frozen: int) -> None:
+    """With so many blocks below the first adapter."""
+    backbone = load_backbone(BASE)
+    model = with_adapters(backbone, len(blocks(backbone)) - frozen, rank=8, scale=2.0, dropout=0.0)
     found, prompts = texts(8, 200, 2, 100)
     streams = lanes()
 
@@ -146,9 +148,9 @@ def main() -> None:
     model = with_adapters(load_backbone(BASE), -1, rank=8, scale=2.0, dropout=0.0)
     model.head.weight = mx.ones(model.head.weight.shape) * 0.01  # from zero, no gradient would reach the adapters' first half
     profile(model, limit)
-    print("\n8 pairs, frozen of 30 blocks:             once     step    known    pays from")
+    print("\n8 pairs, frozen blocks:                   once     step    known    pays from")
     for frozen in (10, 18, 22):
-        break_even(frozen, 30)
+        break_even(frozen)
     growth(model, int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
 
 
