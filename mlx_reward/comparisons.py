@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from mlx_reward.preferences import Pair
 from mlx_reward.rendering import Rendered, Renderer, TooLong
 
+Members = NDArray[np.int64]  # (P,) indices into Comparisons.pairs, as of a batch
+
 
 @dataclass(frozen=True)
 class Comparisons:
@@ -83,17 +85,17 @@ def compare(pairs: Iterable[Pair], renderer: Renderer) -> Comparisons:
 @dataclass(frozen=True)
 class Batch:
     """P comparisons over M texts. ``texts``: (M,) indices into Comparisons.texts; ``chosen``, ``rejected``: (P,) into these;
-    ``members``: (P,) indices into Comparisons.pairs.
+    ``members``: the comparisons.
     """
 
     texts: NDArray[np.int64]
     chosen: NDArray[np.int64]
     rejected: NDArray[np.int64]
-    members: NDArray[np.int64]
+    members: Members
 
 
-def batch_of(comparisons: Comparisons, members: NDArray[np.int64]) -> Batch:
-    """The comparisons ``members`` (P,) and the different texts that they are between."""
+def batch_of(comparisons: Comparisons, members: Members) -> Batch:
+    """The comparisons ``members`` and the different texts that they are between."""
     both = np.concatenate([comparisons.chosen[members], comparisons.rejected[members]])
     texts, inverse = np.unique(both, return_inverse=True)
     return Batch(texts, inverse[: len(members)], inverse[len(members) :], members)

@@ -4,11 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mlx_reward.comparisons import Comparisons
+from mlx_reward.comparisons import Comparisons, Members
 
-Members = NDArray[np.int64]
 Left = dict[int, dict[int, list[int]]]  # of each text, the comparisons with each other text that are in no batch yet
 
 

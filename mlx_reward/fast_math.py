@@ -64,18 +64,8 @@ def swiglu(gate: mx.array, x: mx.array) -> mx.array:
     return product
 
 
-def gelu(x: mx.array) -> mx.array:
-    """x * Phi(x), with Phi the normal distribution's, for float32 x, within 4e-6 (Hendrycks & Gimpel 2016)."""
-    return _gated(x, _GELU)
-
-
-def gelu_approx(x: mx.array) -> mx.array:
-    """x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x**3))) for float32 x (Hendrycks & Gimpel 2016)."""
-    return _gated(x, _GELU_APPROX)
-
-
-def _gated(x: mx.array, coefficients: tuple[float, ...]) -> mx.array:
-    """x * sigmoid(x p(x**2)), with p of these ``coefficients``, the constant first."""
+def _gated(coefficients: tuple[float, ...]) -> Any:
+    """A function of x: x * sigmoid(x p(x**2)) and the sigmoid alone, with p of these ``coefficients``, the constant first."""
 
     def gate_of(x: mx.array) -> tuple[mx.array, mx.array]:
         near = mx.clip(x, -_FAR, _FAR)
@@ -91,8 +81,22 @@ def _gated(x: mx.array, coefficients: tuple[float, ...]) -> mx.array:
         slope = _polynomial(near * near, tuple((2 * k + 1) * c for k, c in enumerate(coefficients)))  # of x p(x**2)
         return cotangents[0] * (open_ + product * (1.0 - open_) * slope)
 
-    gated: mx.array = gate(x)[0]
-    return gated
+    return gate
+
+
+_gelu, _gelu_approx = _gated(_GELU), _gated(_GELU_APPROX)
+
+
+def gelu(x: mx.array) -> mx.array:
+    """x * Phi(x), with Phi the normal distribution's, for float32 x, within 4e-6 (Hendrycks & Gimpel 2016)."""
+    product: mx.array = _gelu(x)[0]
+    return product
+
+
+def gelu_approx(x: mx.array) -> mx.array:
+    """x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x**3))) for float32 x (Hendrycks & Gimpel 2016)."""
+    product: mx.array = _gelu_approx(x)[0]
+    return product
 
 
 def _polynomial(x: mx.array, coefficients: tuple[float, ...]) -> mx.array:

@@ -13,9 +13,8 @@ import mlx.nn as nn
 import mlx.optimizers as optim
 import numpy as np
 from mlx.utils import tree_map
-from numpy.typing import NDArray
 
-from mlx_reward.comparisons import Batch, Comparisons, batch_of
+from mlx_reward.comparisons import Batch, Comparisons, Members, batch_of
 from mlx_reward.frozen import FrozenStates
 from mlx_reward.lanes import lanes, rewards
 from mlx_reward.metrics import accuracy
@@ -42,8 +41,8 @@ def stepper(
     max_grad_norm: float | None,
     frozen: FrozenStates | None,
     ranks: Ranks,
-) -> Callable[[NDArray[np.int64]], Step]:
-    """A function of (P,) pairs of ``training`` that takes one step on them, of which ``batch_size`` run at once a process."""
+) -> Callable[[Members], Step]:
+    """A function of pairs of ``training`` that takes one step on them, of which ``batch_size`` run at once a process."""
     streams = lanes()
 
     def loss_of(model: RewardNetwork, batch: Batch) -> tuple[mx.array, mx.array]:
@@ -54,26 +53,11 @@ def stepper(
 
     value_and_grad = nn.value_and_grad(model, loss_of)
 
-    def gradient(members: NDArray[np.int64]) -> tuple[mx.array, mx.array, Any]:
-        """Loss, gradients, each part weighted by its share of the pairs, and how many pairs are the right way round."""
-        loss, right, total = mx.array(0.0), 0.0, None
-        own = ranks.part(members)
-        for start in range(0, len(own), batch_size):
-            part = own[start : start + batch_size]
-            share = len(part) / len(members)
-            (part_loss, margins), gradients = value_and_grad(model, batch_of(training, part))
-            loss = loss + share * part_loss
-            total = gradients if share == 1 else _add(total, gradients, share)
-            mx.eval(loss, margins, total)
-            right += len(part) * accuracy(np.array(margins, dtype=np.float64))
-        if total is None:  # fewer pairs than processes
-            total = tree_map(mx.zeros_like, model.trainable_parameters())
-        found: tuple[mx.array, mx.array, Any] = ranks.total((loss, mx.array(right), total))
-        return found
-
-    def step(members: NDArray[np.int64]) -> Step:
+    def step(members: Members) -> Step:
         model.train()
-        loss, right, gradients = gradient(members)
+        own = ranks.part(members)
+        parts = [batch_of(training, own[start : start + batch_size]) for start in range(0, len(own), batch_size)]
+        loss, right, gradients = ranks.total(_gradient(value_and_grad, model, parts, len(members)))
         gradients, norm = optim.clip_grad_norm(gradients, max_grad_norm or math.inf)
         taken = Step(
             loss=float(loss),
@@ -86,6 +70,21 @@ def stepper(
         return taken
 
     return step
+
+
+def _gradient(value_and_grad: Any, model: RewardNetwork, parts: list[Batch], pairs: int) -> tuple[mx.array, mx.array, Any]:
+    """Loss and gradient, each of the ``parts`` weighted by its share of all ``pairs``; how many are the right way round."""
+    loss, right, total = mx.array(0.0), 0.0, None
+    for part in parts:
+        share = len(part.members) / pairs
+        (part_loss, margins), gradients = value_and_grad(model, part)
+        loss = loss + share * part_loss
+        total = gradients if share == 1 else _add(total, gradients, share)
+        mx.eval(loss, margins, total)
+        right += len(part.members) * accuracy(np.array(margins, dtype=np.float64))
+    if total is None:  # fewer pairs than processes
+        total = tree_map(mx.zeros_like, model.trainable_parameters())
+    return loss, mx.array(right), total
 
 
 def _add(total: Any, gradients: Any, share: float) -> Any:

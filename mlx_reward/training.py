@@ -10,9 +10,8 @@ import mlx.core as mx
 import mlx.optimizers as optim
 import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
-from numpy.typing import NDArray
 
-from mlx_reward.comparisons import Comparisons
+from mlx_reward.comparisons import Comparisons, Members
 from mlx_reward.epochs import epoch
 from mlx_reward.errors import InputError
 from mlx_reward.frozen import FrozenStates
@@ -117,14 +116,14 @@ def _start(model: RewardNetwork, optimizer: optim.Optimizer, resume: Resume | No
     return saved.step, saved.history, saved.best
 
 
-def _batches(training: Comparisons, settings: TrainSettings) -> Iterator[NDArray[np.int64]]:
-    """(P,) pairs of each step, epoch after epoch without end."""
+def _batches(training: Comparisons, settings: TrainSettings) -> Iterator[Members]:
+    """The pairs of each step, epoch after epoch without end."""
     rng = np.random.default_rng(settings.seed)
     for _ in count():
         yield from epoch(training, settings.batch_size * settings.grad_accumulation_steps, rng)
 
 
-def _careful(step: Any, members: NDArray[np.int64], number: int, settings: TrainSettings) -> Step:
+def _careful(step: Any, members: Members, number: int, settings: TrainSettings) -> Step:
     """``step``, with a remedy where memory runs out."""
     try:
         taken: Step = step(members)

@@ -5,16 +5,16 @@ from typing import Any
 
 import mlx.core as mx
 
-from mlx_reward import checkpoint, tensors
+from mlx_reward import tensors
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.folder import convert, read_config
+from mlx_reward.checkpoint import RewardConfig
 from mlx_reward.errors import InputError
+from mlx_reward.exchange import standalone
 from mlx_reward.files import whole_folder, write_json
-from mlx_reward.model import adapter_config
 from mlx_reward.rendering import load_renderer
 
 CLASS = "ForSequenceClassification"
-BACKBONE, MODEL = "sft_merged_model", "rm_model_bt"  # as the pipeline calls them
 
 
 def import_model(source: Path, target: Path, max_seq_length: int, bits: int | None) -> None:
@@ -36,18 +36,17 @@ def import_model(source: Path, target: Path, max_seq_length: int, bits: int | No
     head = {"weight": head["weight"].astype(mx.float32), "bias": head.get("bias", mx.zeros((1,))).astype(mx.float32)}
     with whole_folder(target) as temporary:
         _backbone(source, config, weights, temporary, bits)
-        base = temporary / BACKBONE
+        base = temporary / standalone.BACKBONE
         template = load_renderer(base, max_seq_length).chat_template
         params = {"fine_tune_type": "none", "head": "linear", "imported": True}
-        about = checkpoint.RewardConfig(str(target / BACKBONE), digest(base), template, max_seq_length, 0.0, 1.0, params)
-        checkpoint.save(temporary / MODEL, [{"backbone": {}, "head": head}], adapter_config(0, 1, 1.0, 0.0, "none"), about)
-        write_json(temporary / "calibration.json", {"temperature": 1.0, "members": [{"temperature": 1.0}]})
+        about = RewardConfig(str(target / standalone.BACKBONE), digest(base), template, max_seq_length, 0.0, 1.0, params)
+        standalone.save(temporary, head, about, {"temperature": 1.0, "members": [{"temperature": 1.0}]})
 
 
 def _backbone(source: Path, config: dict[str, Any], weights: dict[str, mx.array], folder: Path, bits: int | None) -> None:
     """A language model with the embeddings for its head, which no reward needs and mlx_lm wants."""
     plain = folder / ".plain"
-    (folder / BACKBONE).mkdir()
+    (folder / standalone.BACKBONE).mkdir()
     plain.mkdir()
     for file in (f for f in source.iterdir() if f.is_file() and not f.name.startswith("model")):
         (plain / file.name).write_bytes(file.read_bytes())
@@ -55,7 +54,7 @@ def _backbone(source: Path, config: dict[str, Any], weights: dict[str, mx.array]
     language_model = {k: v for k, v in config.items() if k not in dropped} | {"tie_word_embeddings": True}
     write_json(plain / "config.json", language_model)
     tensors.save(plain / "model.safetensors", weights)
-    convert(plain, folder / BACKBONE, bits)
+    convert(plain, folder / standalone.BACKBONE, bits)
     for file in plain.iterdir():
         file.unlink()
     plain.rmdir()

@@ -6,10 +6,9 @@ from pathlib import Path
 from mlx_reward import checkpoint, tensors
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.folder import convert, read_config
-from mlx_reward.exchange.from_transformers import BACKBONE, MODEL
+from mlx_reward.exchange import standalone
 from mlx_reward.exchange.merging import UNQUANTIZED, load_member, merged
 from mlx_reward.files import read_json, whole_folder, write_json
-from mlx_reward.model import adapter_config
 
 
 def fuse(folder: Path, base: Path, target: Path, member: int = 1, dtype: str = "float32") -> None:
@@ -23,7 +22,7 @@ def fuse(folder: Path, base: Path, target: Path, member: int = 1, dtype: str = "
     members = calibration.get("members", [])
     own = members[member - 1] if len(members) > 1 else {k: v for k, v in calibration.items() if k in ("temperature", "knots")}
     with whole_folder(target) as temporary:
-        backbone = temporary / BACKBONE
+        backbone = temporary / standalone.BACKBONE
         backbone.mkdir()
         convert(base, backbone, None)
         for file in backbone.glob("model*.safetensors*"):
@@ -32,7 +31,5 @@ def fuse(folder: Path, base: Path, target: Path, member: int = 1, dtype: str = "
         fields = {k: v for k, v in read_config(base).items() if k not in UNQUANTIZED}
         write_json(backbone / "config.json", fields | {"dtype": dtype})
         params = config.params | {"fine_tune_type": "none", "members": 1}
-        about = dataclasses.replace(config, base=str(target / BACKBONE), base_digest=digest(backbone), params=params)
-        weights = {"backbone": {}, "head": network.head.parameters()}
-        checkpoint.save(temporary / MODEL, [weights], adapter_config(0, 1, 1.0, 0.0, "none"), about)
-        write_json(temporary / "calibration.json", calibration | own | {"members": [own]})
+        about = dataclasses.replace(config, base=str(target / standalone.BACKBONE), base_digest=digest(backbone), params=params)
+        standalone.save(temporary, network.head.parameters(), about, calibration | own | {"members": [own]})
