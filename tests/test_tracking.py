@@ -29,6 +29,17 @@ def test_dvclive_has_the_curves_of_the_run(tmp_path: Path) -> None:
     assert [step for step, _ in column(metrics / "valid" / "nll.tsv", "nll")] == [4, 6]
 
 
+def test_wandb_has_the_curves_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb", reason="wandb is not installed; pip install 'mlx-reward[wandb]'")
+    monkeypatch.setenv("WANDB_MODE", "offline")  # which needs no account
+    with tracked("wandb", tmp_path / "live", {"rank": 8}) as log:
+        history = train(model(), compared(36), compared(9, seed=1), settings(batch_size=9, iters=6, evals_per_epoch=1), log=log)
+    (written,) = (tmp_path / "live" / "wandb").glob("offline-run-*/*.wandb")
+    told = written.read_bytes()
+    assert all(str(row["loss"]).encode() in told for row in history.curve())
+    assert all(str(evaluation.nll).encode() in told for evaluation in history.evaluations)
+
+
 def test_a_run_taken_up_tells_what_was_before() -> None:
     told: dict[int, dict[str, float]] = {}
     history = History([0.7, 0.5], [0.5, 1.0], [Evaluation(2, 0.6, 0.75)])
