@@ -40,15 +40,17 @@ def texts(prompts: int, prompt: int, responses: int, response: int) -> tuple[lis
     return found, [i for i in range(prompts) for _ in range(responses)]
 
 
-def seconds(work: Callable[[], object], times: int = 2) -> float:
-    """The best of so many runs, after one that does not count."""
+def once(work: Callable[[], object]) -> float:
+    """Seconds."""
+    start = time.perf_counter()
     work()
-    found = []
-    for _ in range(times):
-        start = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - start)
-    return min(found)
+    return time.perf_counter() - start
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The better of two runs, after one that does not count."""
+    work()
+    return min(once(work), once(work))
 
 
 @contextmanager
@@ -115,31 +117,32 @@ def break_even(frozen: int) -> None:
         value_and_grad = nn.value_and_grad(model, lambda m: rewards(m, found, prompts, streams, below).sum())
         return lambda: mx.eval(value_and_grad(model))
 
-    def once() -> mx.array:
+    def compute() -> mx.array:
         states = states_below(model, found, prompts, streams)
         mx.eval(states)
         return states
 
-    took, plain = seconds(once), seconds(step(None))
-    known = seconds(step(FrozenStates.of_texts(once(), found)))
-    print(f"{frozen:>38}{took:>9.2f}{plain:>9.2f}{known:>9.2f}{took / (plain - known):>14.1f}")
+    took, plain = seconds(compute), seconds(step(None))
+    known = seconds(step(FrozenStates.of_texts(compute(), found)))
+    print(f"{frozen:>38}{took:>9.2f}{plain:>9.2f}{known:>9.2f}{took / (plain - known):>14.1f}", flush=True)
 
 
 def growth(model: RewardNetwork, most: int) -> None:
     print("\nscoring, texts of 200 tokens:   tokens   seconds   us a token")
+    score(model, *texts(20, 0, 1, 200))  # does not count
     count = 10_000
     while count <= most:
         found, prompts = texts(count // 200, 0, 1, 200)
-        took = seconds(lambda f=found, p=prompts: score(model, f, p), 1)
-        print(f"{count:>38}{took:>10.1f}{took / count * 1e6:>13.0f}")
+        took = once(lambda f=found, p=prompts: score(model, f, p))
+        print(f"{count:>38}{took:>10.1f}{took / count * 1e6:>13.0f}", flush=True)
         count *= 10
     print("\nbest of N, 4 prompts of 512 tokens, responses of 64:   N   seconds   each text alone, by tokens")
     first = 0.0
     for n in (1, 2, 4, 8, 16, 32):
         found, prompts = texts(4, 512, n, 64)
-        took = seconds(lambda f=found, p=prompts: score(model, f, p), 1)
+        took = once(lambda f=found, p=prompts: score(model, f, p))
         first = first or took
-        print(f"{n:>55}{took:>10.1f}{first * n:>20.1f}")
+        print(f"{n:>55}{took:>10.1f}{first * n:>20.1f}", flush=True)
 
 
 def main() -> None:
