@@ -9,8 +9,8 @@ token ids; FLOPs are those of the linear layers and of attention, two a multiply
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import mlx_reward  # before mlx
@@ -51,6 +51,17 @@ def seconds(work: Callable[[], object]) -> float:
     """The better of two runs, after one that does not count."""
     work()
     return min(once(work), once(work))
+
+
+def in_turn(work: Callable[[], object], ways: Sequence[Callable[[], AbstractContextManager[None]]]) -> list[float]:
+    """The best of three runs each way, taken in turn, so that a machine that becomes slower does so for all of them."""
+    found: list[list[float]] = [[] for _ in ways]
+    work()
+    for _ in range(3):
+        for way, runs in zip(ways, found, strict=True):
+            with way():
+                runs.append(once(work))
+    return [min(runs) for runs in found]
 
 
 @contextmanager
@@ -94,11 +105,7 @@ def profile(model: RewardNetwork, limit: float) -> None:
     ideal = tokens * linear_flops(model) / limit / 1e9
     print(f"\n8 pairs, prompts of 200 tokens, responses of 100; the linear layers' matmul alone takes {ideal:.2f} s forward")
     for name, work, matmuls in (("forward", forward, 1), ("forward and backward", both, 2)):
-        whole = seconds(work)
-        with without_attention():
-            no_attention = seconds(work)
-        with without_swiglu():
-            no_swiglu = seconds(work)
+        whole, no_attention, no_swiglu = in_turn(work, (nullcontext, without_attention, without_swiglu))
         parts = {"linear layers": matmuls * ideal, "attention": whole - no_attention, "SwiGLU": whole - no_swiglu}
         parts["the rest: adapters, norms, rotary embedding, waiting"] = whole - sum(parts.values())
         print(f"{name}: {whole:.2f} s, {matmuls * ideal / whole:.0%} of it at the machine's matmul rate")
