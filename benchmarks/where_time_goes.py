@@ -47,14 +47,11 @@ def once(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The better of two runs, after one that does not count."""
-    work()
-    return min(once(work), once(work))
-
-
 def in_turn(work: Callable[[], object], ways: Sequence[Callable[[], AbstractContextManager[None]]]) -> list[float]:
-    """The best of three runs each way, taken in turn, so that a machine that becomes slower does so for all of them."""
+    """The best of three runs each way, after one that does not count.
+
+    They are taken in turn, so that a machine that becomes slower does so for all of them.
+    """
     found: list[list[float]] = [[] for _ in ways]
     work()
     for _ in range(3):
@@ -62,6 +59,11 @@ def in_turn(work: Callable[[], object], ways: Sequence[Callable[[], AbstractCont
             with way():
                 runs.append(once(work))
     return [min(runs) for runs in found]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The best of three runs, after one that does not count."""
+    return in_turn(work, (nullcontext,))[0]
 
 
 @contextmanager
