@@ -140,12 +140,13 @@ def _doctor(_: argparse.Namespace) -> None:
 
 def _sample(arguments: argparse.Namespace) -> None:
     from mlx_reward.backbones.digest import digest
-    from mlx_reward.row_jobs import run_job
+    from mlx_reward.frozen_store import ROOMS, arithmetic
+    from mlx_reward.row_jobs import JOBS, run_job
     from mlx_reward.sampling import Sampler
 
     a = arguments
     how = a.count, a.max_tokens, a.temperature, a.top_p, a.seed
-    _tell(run_job(a.source, a.output, Sampler(a.base, *how).rows, f"sample {how} {digest(a.base)}"))
+    _tell(run_job(a.source, a.output, Sampler(a.base, *how).rows, f"sample {how} {digest(a.base)} {arithmetic(ROOMS + JOBS)}"))
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -208,11 +209,12 @@ def _filter(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace, work: Callable[..., list[dict[str, Any]]], what: str) -> None:
+    from mlx_reward.frozen_store import ROOMS, arithmetic
     from mlx_reward.reward_model import RewardModel
-    from mlx_reward.row_jobs import run_job
+    from mlx_reward.row_jobs import JOBS, run_job
 
     model = RewardModel.load(arguments.model, arguments.base)
-    identity = f"{what} {model.digest}"
+    identity = f"{what} {model.digest} {arithmetic(ROOMS + JOBS)}"
     _tell(run_job(arguments.source, arguments.output, lambda rows: work(model, rows), identity))
 
 

@@ -6,7 +6,6 @@ They are kept in the cache folder under a digest of all they depend on: the back
 import hashlib
 import os
 from collections.abc import Hashable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from mlx_reward import tensors
 from mlx_reward.bundles import batches
 from mlx_reward.cache import cache_folder
 from mlx_reward.files import whole_file
+from mlx_reward.fingerprint import code_digest
 from mlx_reward.frozen import FrozenStates, frozen_blocks, tapped
 from mlx_reward.lanes import lanes, states_below
 from mlx_reward.model import RewardNetwork
@@ -26,6 +26,10 @@ from mlx_reward.scoring import TOKENS
 
 DISK_BYTES = 4 << 30  # kept between runs; the files not used for longest go first
 Budget = float | str  # GB, or "auto", or "off"
+ROOMS = (
+    "backbone", "backbones", "blas", "blocks", "bundles", "cpu", "fast_attention", "fast_math", "frozen", "frozen_store",
+    "lanes", "layout", "model", "on_cpu", "packed", "packed_cache", "padded", "prefix_cache", "scoring",
+)  # fmt: skip
 
 
 def frozen_states(
@@ -100,10 +104,12 @@ def _key(model: RewardNetwork, texts: Sequence[list[int]], backbone: str) -> str
     return digest.hexdigest()[:32]
 
 
-def arithmetic() -> str:
-    """What decides the last digits: states of other code or another BLAS would make a run that no other machine repeats."""
-    code = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(Path(mlx_reward.__file__).parent.glob("*.py"))))
-    return f"{code.hexdigest()} {version('mlx')} {mx.default_device()} {mlx_reward.BLAS} {len(lanes())}"
+def arithmetic(rooms: Sequence[str] = ROOMS) -> str:
+    """What decides the last digits: states of other code or another BLAS would make a run that no other machine repeats.
+
+    ``rooms`` are the parts of this package that compute what is to be stored.
+    """
+    return f"{code_digest(rooms)} {mx.default_device()} {mlx_reward.BLAS} {len(lanes())}"
 
 
 def _read(path: Path) -> mx.array | None:

@@ -5,7 +5,6 @@ came. The order of the data and the random numbers of each step follow from the 
 """
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,10 @@ from mlx_reward.files import whole_file
 from mlx_reward.history import Evaluation, History
 
 Tree = dict[str, Any]
+TRAINING = (
+    "comparisons", "ensemble", "epochs", "fitting", "history", "losses", "metrics", "objective", "ranks", "resume", "schedules",
+    "settings", "steps", "training",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,6 @@ class Resume:
 
     def clear(self) -> None:
         self.path.unlink(missing_ok=True)
-
-
-def fingerprint(*parts: object) -> str:
-    """Of everything that the course of a run depends on."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _flat(tree: Tree) -> list[tuple[str, mx.array]]:

@@ -19,6 +19,10 @@ from mlx_reward.formats.row import BadRow
 from mlx_reward.progress import bar
 
 CHUNK = 256
+JOBS = (
+    "calibration", "calibrators", "checkpoint", "ensemble", "formats", "label_rows", "rendering", "reward_model", "row_jobs",
+    "sampling", "score_rows",
+)  # fmt: skip
 Row = dict[str, Any]
 Work = Callable[[list[Row | BadRow]], list[Row]]
 

@@ -12,13 +12,14 @@ from mlx_reward.backbones.digest import digest
 from mlx_reward.comparisons import compare
 from mlx_reward.errors import InputError, run
 from mlx_reward.files import write_json
+from mlx_reward.fingerprint import fingerprint
 from mlx_reward.fitting import fit
-from mlx_reward.frozen_store import arithmetic
+from mlx_reward.frozen_store import ROOMS, arithmetic
 from mlx_reward.model import RewardNetwork, adapter_config, with_adapters
 from mlx_reward.preferences import read_pairs
 from mlx_reward.ranks import ranks
 from mlx_reward.rendering import load_renderer
-from mlx_reward.resume import Resume, fingerprint
+from mlx_reward.resume import TRAINING, Resume
 from mlx_reward.settings.reader import read_section
 from mlx_reward.settings.train import TrainSettings
 from mlx_reward.tracking import tracked
@@ -36,7 +37,7 @@ def main() -> None:
         backbone, again = load_backbone(paths.BASE), settings.grad_checkpoint
         return with_adapters(backbone, **settings.adapters, head=settings.head, grad_checkpoint=again)
 
-    run_key = fingerprint(knobs, base, training.texts, valid.texts, arithmetic(), here.size)
+    run_key = fingerprint(knobs, base, training.texts, valid.texts, arithmetic(ROOMS + TRAINING), here.size)
     resumes = [Resume(paths.training_run(number), run_key) for number in range(1, settings.members + 1)]
     with tracked(settings.report_to if here.first else "none", paths.LIVE, knobs) as log, here.watched():
         fitted = fit(build, base, training, valid, settings, resumes, here, log)

@@ -68,7 +68,7 @@ def test_the_frozen_blocks_do_not_run_again() -> None:
     plain = score(model, texts, prompts)
     for block in model.backbone.layers[:2]:
         block.input_layernorm.weight = mx.full(block.input_layernorm.weight.shape, float("nan"))
-    assert np.array_equal(score(model, texts, prompts, below=states), plain)
+    assert np.allclose(score(model, texts, prompts, below=states), plain, atol=1e-4)  # NaN where they ran
     assert np.isnan(score(model, texts, prompts)).all()
 
 

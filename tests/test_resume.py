@@ -15,8 +15,9 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
+from mlx_reward.fingerprint import fingerprint
 from mlx_reward.history import History
-from mlx_reward.resume import Progress, Resume, fingerprint
+from mlx_reward.resume import Progress, Resume
 
 ROOT = Path(__file__).parents[1]
 # Forks a child for each folder it is told, before MLX has run anything: a fresh process each, without the import's seconds.
