@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import mlx_reward  # noqa: F401  # before mlx
+import mlx_reward.cpu  # noqa: F401  # before mlx
 
 # isort: split
 import mlx.core as mx
@@ -26,9 +26,9 @@ import numpy as np
 from mlx.utils import tree_flatten, tree_map
 from mlx_lm.tuner.utils import load_adapters
 
-from mlx_reward.lanes import lanes, rewards
-from mlx_reward.model import RewardNetwork, adapter_config, with_adapters
-from mlx_reward.scoring import score
+from mlx_reward.engine.engine import Engine, score
+from mlx_reward.model.adapters import adapter_config, with_adapters
+from mlx_reward.model.network import RewardNetwork
 
 LORA: dict[str, Any] = {"rank": 4, "scale": 2.0, "dropout": 0.0}
 VOCABULARY = 64
@@ -113,9 +113,10 @@ def trial(name: str) -> dict[str, str]:
     texts = [p + rng.integers(3, VOCABULARY, k).tolist() for p in prompts for k in (3, 20, 9)]
     owners = [i for i in range(3) for _ in range(3)]
     model = with_adapters(build(name), -1, **LORA)
+    engine = Engine(model)
 
     def loss(m: RewardNetwork) -> mx.array:
-        r = rewards(m, texts, owners, lanes())
+        r = engine.forward(texts, owners)
         return mx.logaddexp(0.0, r[1::3] - r[::3]).mean()
 
     value_and_grad = nn.value_and_grad(model, loss)
@@ -137,8 +138,8 @@ def trial(name: str) -> dict[str, str]:
     loaded.head.update(model.head.parameters())
     again = score(loaded, texts, owners)
     return {
-        "runs": "packed" if model.packs else "padded",
-        "shares prompts": "yes" if model.shares_prefix else "no",
+        "runs": "padding-free" if engine.padding_free else "padded",
+        "shares prompts": "yes" if engine.shares_prefix else "no",
         "alone": f"{np.abs(together - alone).max():.0e}",
         "reloaded": f"{np.abs(together - again).max():.0e}",
     }

@@ -13,7 +13,7 @@ MEASURE = f"""
 import json, time
 import mlx_reward
 import mlx.core as mx, numpy as np
-result = {{"blas": mlx_reward.BLAS}}
+result = {{"blas": prepare.status()}}
 for m, k, n in {SHAPES}:
     a, b = mx.random.normal((m, k)), mx.random.normal((k, n))
     mx.eval(a, b)

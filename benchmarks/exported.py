@@ -12,11 +12,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import mlx_reward  # noqa: F401  # before mlx
+import mlx_reward.cpu  # noqa: F401  # before mlx
 
 # isort: split
 from mlx_reward.exchange.to_transformers import export
-from mlx_reward.reward_model import RewardModel
+from mlx_reward.inference.reward_model import RewardModel
 from tests import tiny
 from tests.exchange.test_exchange import trained
 

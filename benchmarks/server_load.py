@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlx_reward.reward_model import RewardModel
+from mlx_reward.inference.reward_model import RewardModel
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "checkpoints" / "rm_model_bt"
@@ -72,7 +72,7 @@ def main() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlx_reward.cli", "serve", "-m", str(MODEL), "--port", str(port)]
+    command = [sys.executable, "-m", "mlx_reward", "serve", "-m", str(MODEL), "--port", str(port)]
     server = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
     while True:
         try:

@@ -15,26 +15,26 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import mlx_reward  # before mlx  # noqa: F401
+import mlx_reward.cpu  # noqa: F401  # before mlx
 
 # isort: split
 import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from mlx_reward import training
-from mlx_reward.backbone import load_backbone
 from mlx_reward.backbones.digest import digest
-from mlx_reward.comparisons import Comparisons, compare
-from mlx_reward.epochs import epoch
-from mlx_reward.frozen_store import frozen_states
-from mlx_reward.metrics import accuracy, nll
-from mlx_reward.model import with_adapters
-from mlx_reward.preferences import Pair, read_pairs
-from mlx_reward.rendering import load_renderer
-from mlx_reward.scoring import score
-from mlx_reward.settings.reader import read_section
-from mlx_reward.settings.train import TrainSettings
+from mlx_reward.backbones.load import load_backbone
+from mlx_reward.config.reader import read_section
+from mlx_reward.config.train import TrainSettings
+from mlx_reward.data.chat import load_renderer
+from mlx_reward.data.dataset import Comparisons, compare
+from mlx_reward.data.pair import Pair, read_pairs
+from mlx_reward.data.sampler import epoch
+from mlx_reward.engine.engine import score
+from mlx_reward.engine.feature_store import frozen_features
+from mlx_reward.evaluation.metrics import accuracy, nll
+from mlx_reward.model.adapters import with_adapters
+from mlx_reward.training import trainer
 
 ROOT = Path(__file__).parents[1]
 BASE, SPLITS = ROOT / "checkpoints" / "sft_merged_model", ROOT / "data" / "processed" / "rm"
@@ -74,11 +74,11 @@ def fit(order: object, parts: list[Comparisons], settings: TrainSettings) -> tup
     """Accuracy and NLL on test, and the seconds that training took, with batches in this ``order``."""
     fitted, valid, test = parts
     mx.random.seed(settings.seed)
-    model = with_adapters(load_backbone(BASE), **settings.adapters, head=settings.head)
-    states = frozen_states(model, fitted.texts, fitted.prompts, "auto", digest(BASE))
-    training.epoch = order  # type: ignore[assignment]
+    engine = Engine(with_adapters(load_backbone(BASE), **settings.adapters, head=settings.head))
+    states = frozen_features(engine, fitted.texts, fitted.prompts, "auto", digest(BASE))
+    trainer.epoch = order  # type: ignore[assignment]
     start = time.perf_counter()
-    training.train(model, fitted, valid, settings, training.Frozen(states))
+    trainer.train(engine, fitted, valid, settings, trainer.Frozen(states))
     took = time.perf_counter() - start
     margins = test.margins(score(model, test.texts, test.prompts))
     return accuracy(margins), nll(margins), took

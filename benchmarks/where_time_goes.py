@@ -13,22 +13,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-import mlx_reward  # before mlx
+import mlx_reward.cpu  # noqa: F401  # before mlx
 
 # isort: split
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
-from mlx_reward import on_cpu
-from mlx_reward.backbone import load_backbone
-from mlx_reward.blocks import blocks
-from mlx_reward.doctor import gigaflops
-from mlx_reward.frozen import FrozenStates
-from mlx_reward.lanes import lanes, rewards, states_below
-from mlx_reward.model import RewardNetwork, with_adapters
-from mlx_reward.packed_cache import PackedCache
-from mlx_reward.scoring import score
+from mlx_reward.backbones.blocks import blocks
+from mlx_reward.backbones.load import load_backbone
+from mlx_reward.cli.doctor import gigaflops
+from mlx_reward.cpu import install
+from mlx_reward.engine.engine import score
+from mlx_reward.engine.features import FrozenStates
+from mlx_reward.engine.streams import lanes, rewards, states_below
+from mlx_reward.engine.varlen_cache import PackedCache
+from mlx_reward.model.adapters import with_adapters
+from mlx_reward.model.network import RewardNetwork
 
 BASE = Path(__file__).parents[1] / "checkpoints" / "sft_merged_model"
 RNG = np.random.default_rng(0)
@@ -78,12 +79,12 @@ def without_attention() -> Iterator[None]:
 
 @contextmanager
 def without_swiglu() -> Iterator[None]:
-    kept = on_cpu.OURS["swiglu"]
-    on_cpu.OURS["swiglu"] = lambda gate, x: x
+    kept = install.OURS["swiglu"]
+    install.OURS["swiglu"] = lambda gate, x: x
     try:
         yield
     finally:
-        on_cpu.OURS["swiglu"] = kept
+        install.OURS["swiglu"] = kept
 
 
 def linear_flops(model: RewardNetwork) -> float:
@@ -156,7 +157,7 @@ def growth(model: RewardNetwork, most: int) -> None:
 
 def main() -> None:
     limit = gigaflops(lanes())
-    print(f"{mlx_reward.BLAS}; float32 matmul {limit:.0f} GFLOPS on all streams")
+    print(f"{prepare.status()}; float32 matmul {limit:.0f} GFLOPS on all streams")
     model = with_adapters(load_backbone(BASE), -1, rank=8, scale=2.0, dropout=0.0)
     model.head.weight = mx.ones(model.head.weight.shape) * 0.01  # from zero, no gradient would reach the adapters' first half
     profile(model, limit)

@@ -18,7 +18,7 @@ from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm_lora.trainer.datasets import GRPODataset
 from mlx_lm_lora.trainer.grpo_trainer import GRPOTrainingArgs, train_grpo
 
-from mlx_reward.rl import reward_function
+from mlx_reward.inference.rl import reward_function
 
 ROOT = Path(__file__).parents[1]
 BASE = ROOT / "checkpoints" / "sft_merged_model"

@@ -8,17 +8,22 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mlx_reward import cpu
-
 if TYPE_CHECKING:
-    from mlx_reward.reward_model import RewardModel as RewardModel
+    from mlx_reward.inference.reward_model import RewardModel as RewardModel
+    from mlx_reward.inference.rl import reward_function as reward_function
+    from mlx_reward.utils.errors import InputError as InputError
+
+PUBLIC = {
+    "RewardModel": "mlx_reward.inference.reward_model",
+    "reward_function": "mlx_reward.inference.rl",
+    "InputError": "mlx_reward.utils.errors",
+}
 
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would tell everyone that PyTorch is missing
-BLAS = cpu.prepare()  # before mlx is imported anywhere
 
 
 def __getattr__(name: str) -> Any:
-    """``RewardModel``, imported when first asked for: stages that need no model start without MLX."""
-    if name == "RewardModel":
-        return import_module("mlx_reward.reward_model").RewardModel
+    """Import a public name when it is first asked for, so that what needs no model starts without MLX."""
+    if name in PUBLIC:
+        return getattr(import_module(PUBLIC[name]), name)
     raise AttributeError(f"module 'mlx_reward' has no attribute {name!r}")

@@ -1,59 +1,7 @@
-"""Measure the calibrated model on the test split, which nothing before has seen, and on sets that others measure on.
-
-python -m stages.eval
-"""
+"""Measure the calibrated model on the test split. Run as ``python -m stages.eval``."""
 
 import sys
-from collections.abc import Hashable, Sequence
 
-from mlx_reward import checkpoint
-from mlx_reward.baselines import bag_of_words_margins
-from mlx_reward.benchmark_sets.measure import measure, name
-from mlx_reward.calibrators import Calibrator
-from mlx_reward.comparisons import compare
-from mlx_reward.ensemble import mean_and_deviation
-from mlx_reward.errors import run
-from mlx_reward.evidence import figures, member_figures, plot_rows, reward_rows
-from mlx_reward.files import read_json, write_json, write_jsonl
-from mlx_reward.metrics import Array, accuracy, reliability
-from mlx_reward.preferences import read_pairs
-from mlx_reward.probes import probes
-from mlx_reward.reliability_diagram import draw_reliability
-from mlx_reward.robustness import robustness
-from mlx_reward.settings.eval import EvalSettings
-from mlx_reward.settings.reader import read_section
-from mlx_reward.suspicions import shift, suspicions
-from stages import paths
+from mlx_reward.pipeline.run import run_stage
 
-
-def main() -> None:
-    settings = read_section(paths.PARAMS, "eval", EvalSettings)
-    bins, calibration = settings.ece_bins, read_json(paths.CALIBRATION, "run `dvc repro calibrate`")
-    ensemble, renderer, _ = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
-
-    def score(texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> Array:
-        return mean_and_deviation(ensemble.score(texts, prompts, "eval"))[0]
-
-    test = compare(read_pairs(paths.TEST), renderer)
-    rewards, deviations = mean_and_deviation(each := ensemble.score(test.texts, test.prompts, "eval"))
-    margins = test.margins(rewards)
-    calibrator, *members = map(Calibrator.read, [calibration, *calibration["members"]])
-    logits = calibrator(margins)
-    evidence = figures(test, rewards, calibrator, bins) | member_figures(test, each, members, bins)
-    evidence["bag_of_words_accuracy"] = accuracy(bag_of_words_margins(read_pairs(paths.TRAIN), test.pairs))
-    evidence["shift_p"] = shift(calibration["margins"], margins)
-    fooled, examples = robustness(probes(test.pairs, settings.probes), renderer, score)
-    write_json(paths.METRICS / "probes.json", fooled)
-    write_jsonl(paths.PROBE_EXAMPLES, examples)
-    write_json(paths.METRICS / "benchmarks.json", {name(s): measure(s, renderer, score) for s in settings.benchmarks})
-    write_jsonl(paths.TEST_REWARDS, reward_rows(test, rewards, deviations, logits))
-    for plot, rows in plot_rows(test, margins, logits, bins).items():
-        write_json(paths.PLOTS / f"{plot}.json", rows)
-    caption = f"{len(margins):,} test pairs: accuracy {evidence['accuracy']:.3f}, ECE {evidence['ece']:.3f}"
-    draw_reliability(paths.PLOTS / "reliability.svg", reliability(margins, bins), reliability(logits, bins), caption)
-    write_json(paths.METRICS / "eval.json", evidence)
-    print(caption, *(f"warning: {sentence}" for sentence in suspicions(evidence)), sep="\n")
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))
+sys.exit(run_stage("eval"))

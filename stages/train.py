@@ -1,58 +1,7 @@
-"""Fit the reward model on the train split, watched on the valid split; ``mlx.launch`` does so on several machines.
-
-python -m stages.train
-"""
+"""Fit the reward model on the train split. Run as ``python -m stages.train``."""
 
 import sys
-from dataclasses import asdict
 
-from mlx_reward import checkpoint
-from mlx_reward.backbone import load_backbone
-from mlx_reward.backbones.digest import digest
-from mlx_reward.comparisons import compare
-from mlx_reward.errors import InputError, run
-from mlx_reward.files import write_json
-from mlx_reward.fingerprint import fingerprint
-from mlx_reward.fitting import fit
-from mlx_reward.frozen_store import ROOMS, arithmetic
-from mlx_reward.model import RewardNetwork, adapter_config, with_adapters
-from mlx_reward.preferences import read_pairs
-from mlx_reward.ranks import ranks
-from mlx_reward.rendering import load_renderer
-from mlx_reward.resume import TRAINING, Resume
-from mlx_reward.settings.reader import read_section
-from mlx_reward.settings.train import TrainSettings
-from mlx_reward.tracking import tracked
-from stages import paths
+from mlx_reward.pipeline.run import run_stage
 
-
-def main() -> None:
-    settings, here = read_section(paths.PARAMS, "train", TrainSettings), ranks()
-    renderer, base, knobs = load_renderer(paths.BASE, settings.max_seq_length), digest(paths.BASE), settings.model_dump()
-    training, valid = (compare(read_pairs(path), renderer) for path in (paths.TRAIN, paths.VALID))
-    if not training.pairs or not valid.pairs:
-        raise InputError(f"every pair has a response over train.max_seq_length ({settings.max_seq_length}); raise it")
-
-    def build() -> RewardNetwork:
-        backbone, again = load_backbone(paths.BASE), settings.grad_checkpoint
-        return with_adapters(backbone, **settings.adapters, head=settings.head, grad_checkpoint=again)
-
-    run_key = fingerprint(knobs, base, training.texts, valid.texts, arithmetic(ROOMS + TRAINING), here.size)
-    resumes = [Resume(paths.training_run(number), run_key) for number in range(1, settings.members + 1)]
-    with tracked(settings.report_to if here.first else "none", paths.LIVE, knobs) as log, here.watched():
-        fitted = fit(build, base, training, valid, settings, resumes, here, log)
-    if not here.first:
-        return
-    kept = str(paths.BASE), base, renderer.chat_template, settings.max_seq_length
-    config = checkpoint.RewardConfig(*kept, fitted.mean, fitted.deviation, knobs)
-    checkpoint.save(paths.REWARD_MODEL, fitted.ensemble.members, adapter_config(**settings.adapters), config)
-    write_json(paths.METRICS / "train.json", fitted.figures() | training.counts() | {"valid_pairs": len(valid.pairs)})
-    write_json(paths.PLOTS / "train.json", fitted.histories[0].curve())
-    write_json(paths.PLOTS / "valid.json", [asdict(e) for e in fitted.histories[0].evaluations])
-    for resume in resumes:
-        resume.clear()
-    print(*training.complaints(), fitted.summary(), sep="\n")
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))
+sys.exit(run_stage("train"))

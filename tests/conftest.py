@@ -3,12 +3,12 @@ from pathlib import Path
 import mlx.core as mx
 import pytest
 
-from mlx_reward import checkpoint
-from mlx_reward.backbone import load_backbone
 from mlx_reward.backbones.digest import digest
-from mlx_reward.files import write_json
-from mlx_reward.model import adapter_config, with_adapters
-from mlx_reward.training import trainable
+from mlx_reward.backbones.load import load_backbone
+from mlx_reward.model import checkpoint
+from mlx_reward.model.adapters import adapter_config, with_adapters
+from mlx_reward.training.trainer import trainable
+from mlx_reward.utils.files import write_json
 from tests import tiny
 
 

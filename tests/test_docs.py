@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports import ROOT
-from tests.stages.test_pipeline_run import configure, make_project
+from tests import ROOT
+from tests.pipeline.test_pipeline_run import configure, make_project
 
 pytestmark = pytest.mark.slow
 PAGES = ["train", "report", "label", "serve", "export", "machines", "rl"]
@@ -45,7 +45,7 @@ def bash(folder: Path, commands: list[str]) -> str:
     """The output of ``commands``, of which none may fail."""
     command = folder / ".commands" / "mlx-reward"  # a program, not a function of the shell: `kill %1` has to reach it
     command.parent.mkdir(exist_ok=True)
-    command.write_text('#!/bin/sh\nexec python -m mlx_reward.cli "$@"\n')
+    command.write_text('#!/bin/sh\nexec python -m mlx_reward "$@"\n')
     command.chmod(0o755)
     path = f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(folder)}

@@ -10,7 +10,7 @@ from typing import Any
 from mlx_lm import load
 from mlx_lm.utils import quantize_model, save_config, save_model
 
-from mlx_reward.errors import InputError
+from mlx_reward.utils.errors import InputError
 
 # What a backbone consists of besides weights and config.
 TOKENIZER_FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "*.jinja",

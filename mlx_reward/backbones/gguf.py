@@ -10,9 +10,9 @@ from typing import Any
 
 import mlx.core as mx
 
-from mlx_reward import tensors
 from mlx_reward.backbones.gguf_tokenizer import write_tokenizer
-from mlx_reward.errors import InputError
+from mlx_reward.utils import tensors
+from mlx_reward.utils.errors import InputError
 
 Metadata = dict[str, Any]
 TENSORS = {

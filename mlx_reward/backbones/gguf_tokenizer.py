@@ -6,7 +6,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from mlx_reward.errors import InputError
+from mlx_reward.utils.errors import InputError
 
 CONTROL = 3  # tokenizer.ggml.token_type of special tokens
 # tokenizer.ggml.pre: how text is parted before byte-pair merges, as in each model's own tokenizer.json.

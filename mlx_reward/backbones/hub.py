@@ -4,7 +4,7 @@ from pathlib import Path
 
 from huggingface_hub import snapshot_download
 
-from mlx_reward.errors import InputError
+from mlx_reward.utils.errors import InputError
 
 ENDPOINT: str | None = None  # the hub itself, or HF_ENDPOINT
 CACHE: Path | None = None  # the hub's own cache folder, or HF_HOME

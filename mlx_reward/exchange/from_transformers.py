@@ -5,14 +5,14 @@ from typing import Any
 
 import mlx.core as mx
 
-from mlx_reward import tensors
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.folder import convert, read_config
-from mlx_reward.checkpoint import RewardConfig
-from mlx_reward.errors import InputError
+from mlx_reward.data.chat import load_renderer
 from mlx_reward.exchange import standalone
-from mlx_reward.files import whole_folder, write_json
-from mlx_reward.rendering import load_renderer
+from mlx_reward.model.checkpoint import RewardConfig
+from mlx_reward.utils import tensors
+from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.files import whole_folder, write_json
 
 CLASS = "ForSequenceClassification"
 

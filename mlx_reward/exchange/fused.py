@@ -3,12 +3,13 @@
 import dataclasses
 from pathlib import Path
 
-from mlx_reward import checkpoint, tensors
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.folder import convert, read_config
 from mlx_reward.exchange import standalone
 from mlx_reward.exchange.merging import UNQUANTIZED, load_member, merged
-from mlx_reward.files import read_json, whole_folder, write_json
+from mlx_reward.model import checkpoint
+from mlx_reward.utils import tensors
+from mlx_reward.utils.files import read_json, whole_folder, write_json
 
 
 def fuse(folder: Path, base: Path, target: Path, member: int = 1, dtype: str = "float32") -> None:

@@ -7,11 +7,11 @@ import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.utils import dequantize_model
 
-from mlx_reward import checkpoint
-from mlx_reward.backbone import widen
-from mlx_reward.errors import InputError
-from mlx_reward.model import RewardNetwork
-from mlx_reward.rendering import Renderer
+from mlx_reward.backbones.load import widen
+from mlx_reward.data.chat import Renderer, load_renderer
+from mlx_reward.model import checkpoint
+from mlx_reward.model.network import RewardNetwork
+from mlx_reward.utils.errors import InputError
 
 UNQUANTIZED = ("quantization", "quantization_config", "torch_dtype", "dtype")  # what config.json says no longer
 DTYPES = {"float32": mx.float32, "bfloat16": mx.bfloat16}
@@ -19,11 +19,12 @@ DTYPES = {"float32": mx.float32, "bfloat16": mx.bfloat16}
 
 def load_member(folder: Path, base: Path, member: int) -> tuple[RewardNetwork, Renderer]:
     """The ``member``, from 1 on, of the model in ``folder`` over ``base``."""
-    ensemble, renderer, _ = checkpoint.load(folder, base)
-    if not 1 <= member <= len(ensemble.members):
-        raise InputError(f"--member {member}: the model has {len(ensemble.members)}")
-    ensemble.network.update(ensemble.members[member - 1])
-    return ensemble.network, renderer
+    loaded = checkpoint.load(folder, base)
+    if not 1 <= member <= len(loaded.members):
+        raise InputError(f"--member {member}: the model has {len(loaded.members)}")
+    loaded.network.update(loaded.members[member - 1])
+    config = loaded.config
+    return loaded.network, load_renderer(base, config.max_seq_length, config.chat_template)
 
 
 def merged(network: RewardNetwork, dtype: str) -> dict[str, mx.array]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mlx_reward.checkpoint import RewardConfig
+from mlx_reward.model.checkpoint import RewardConfig
 
 TEXT = """---
 library_name: transformers

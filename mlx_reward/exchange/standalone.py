@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from mlx_reward import checkpoint
-from mlx_reward.files import write_json
-from mlx_reward.model import adapter_config
+from mlx_reward.model import checkpoint
+from mlx_reward.model.adapters import adapter_config
+from mlx_reward.utils.files import write_json
 
 BACKBONE, MODEL = "sft_merged_model", "rm_model_bt"  # as the pipeline calls them
 

@@ -8,12 +8,13 @@ import mlx.nn as nn
 import numpy as np
 from transformers import AutoTokenizer
 
-from mlx_reward import checkpoint, tensors
 from mlx_reward.backbones.folder import read_config
-from mlx_reward.errors import InputError
 from mlx_reward.exchange.merging import DTYPES, UNQUANTIZED, load_member, merged
 from mlx_reward.exchange.model_card import model_card
-from mlx_reward.files import whole_folder, write_json
+from mlx_reward.model import checkpoint
+from mlx_reward.utils import tensors
+from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.files import whole_folder, write_json
 
 CLASSES = {
     "llama": "LlamaForSequenceClassification",

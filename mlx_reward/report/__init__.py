@@ -1,1 +1,4 @@
-"""metrics/report.html: the evidence on one page that opens from disk, without a network."""
+"""metrics/report.html and the pictures, from figures that are already computed.
+
+Computes no figure (evaluation does) and runs no model.
+"""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from mlx_reward.preferences import Pair
+from mlx_reward.data.pair import Pair
 from mlx_reward.report import sections
 
 Figures = Mapping[str, Any]

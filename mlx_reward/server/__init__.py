@@ -1,1 +1,1 @@
-"""The reward model over HTTP: its own API and those that clients of other projects speak."""
+"""The reward model over HTTP: routes, batching of requests, limits. What is scored, and how, belongs to inference."""

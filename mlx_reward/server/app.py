@@ -17,12 +17,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from scipy.special import expit
 from starlette.exceptions import HTTPException
 
-from mlx_reward.errors import InputError
-from mlx_reward.metrics import Array
-from mlx_reward.reward_model import RewardModel
+from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.server import contracts as c
 from mlx_reward.server.batching import Batcher, Busy, Text
 from mlx_reward.server.limits import BearerToken, BodyLimit
+from mlx_reward.utils.arrays import Array
+from mlx_reward.utils.errors import InputError
 
 RETRY_SECONDS = 1
 Score = Callable[[Callable[[], list[Text]]], Awaitable[tuple[list[float], list[float]]]]
@@ -30,7 +30,7 @@ Score = Callable[[Callable[[], list[Text]]], Awaitable[tuple[list[float], list[f
 
 def create_app(model: RewardModel, name: str, token: str | None, wait: float, max_waiting: int, max_body: int) -> FastAPI:
     """``name`` is what the model is called in answers; ``token`` None lets everyone in; limits are seconds, texts, bytes."""
-    batcher, encoder = Batcher(model.score_tokens, wait, max_waiting), ThreadPoolExecutor(1, "encoding")
+    batcher, encoder = Batcher(model.score_tokens, model.batch_tokens, wait, max_waiting), ThreadPoolExecutor(1, "encoding")
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlx_reward.metrics import Array
-from mlx_reward.scoring import TOKENS
+from mlx_reward.utils.arrays import Array
 
 Text = tuple[str, list[int]]  # a key, equal for equal prompts, and token ids
 Scores = tuple[Array, Array]  # rewards (N,) and their uncertainties (N,)
@@ -31,10 +30,13 @@ class _Job:
 
 
 class Batcher:
-    """Scores on a thread of its own; a batch waits at most ``wait`` seconds for company."""
+    """Scores on a thread of its own, about ``batch_tokens`` at once; a batch waits at most ``wait`` seconds for company."""
 
-    def __init__(self, score: Callable[[list[Text]], Scores], wait: float, max_waiting: int) -> None:
-        self._score, self._wait, self._max_waiting = score, wait, max_waiting
+    def __init__(self, score: Callable[[list[Text]], Scores], batch_tokens: int, wait: float, max_waiting: int) -> None:
+        self._score = score
+        self._batch_tokens = batch_tokens
+        self._wait = wait
+        self._max_waiting = max_waiting
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._waiting, self._lock = 0, threading.Lock()
         self._thread = threading.Thread(target=self._run, name="scoring", daemon=True)
@@ -70,7 +72,7 @@ class Batcher:
     def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
         """What comes until the batch is full or the wait is over, and whether there will be more."""
         batch, tokens, until = [first], first.tokens, time.monotonic() + self._wait
-        while tokens < TOKENS:
+        while tokens < self._batch_tokens:
             try:
                 job = self._jobs.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:

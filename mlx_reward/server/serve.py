@@ -6,9 +6,9 @@ from pathlib import Path
 
 import uvicorn
 
-from mlx_reward.errors import InputError
-from mlx_reward.reward_model import RewardModel
+from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.server.app import create_app
+from mlx_reward.utils.errors import InputError
 
 TOKEN = "MLX_REWARD_TOKEN"
 WAIT = 0.005  # seconds that a text waits for company

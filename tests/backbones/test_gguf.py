@@ -11,7 +11,7 @@ from mlx.utils import tree_flatten
 from mlx_lm import load
 
 from mlx_reward.backbones.gguf import TENSORS, convert
-from mlx_reward.errors import InputError
+from mlx_reward.utils.errors import InputError
 from tests import tiny
 
 TOKENS = ["<unk>", "<|im_start|>", "<|im_end|>", *sorted(tiny.pre_tokenizers.ByteLevel.alphabet()), "he", "ll"]

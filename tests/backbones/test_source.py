@@ -17,8 +17,8 @@ from mlx_lm import load
 from mlx_reward.backbones import hub, wheel
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.source import build
-from mlx_reward.errors import InputError
-from mlx_reward.settings.base import BaseSettings
+from mlx_reward.config.base import BaseSettings
+from mlx_reward.utils.errors import InputError
 from tests import tiny
 
 

@@ -10,17 +10,17 @@ import pytest
 from mlx.utils import tree_map
 from transformers import AutoTokenizer
 
-from mlx_reward import checkpoint
-from mlx_reward.backbone import load_backbone
 from mlx_reward.backbones.digest import digest
-from mlx_reward.errors import InputError
+from mlx_reward.backbones.load import load_backbone
 from mlx_reward.exchange.from_transformers import import_model
 from mlx_reward.exchange.fused import fuse
 from mlx_reward.exchange.to_transformers import export
-from mlx_reward.files import write_json
-from mlx_reward.model import adapter_config, with_adapters
-from mlx_reward.reward_model import RewardModel
-from mlx_reward.training import trainable
+from mlx_reward.inference.reward_model import RewardModel
+from mlx_reward.model import checkpoint
+from mlx_reward.model.adapters import adapter_config, with_adapters
+from mlx_reward.training.trainer import trainable
+from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.files import write_json
 from tests import tiny
 
 LORA = {"rank": 4, "scale": 2.0, "dropout": 0.0}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mlx_reward.preferences import Pair
+from mlx_reward.data.pair import Pair
 from mlx_reward.report.page import Evidence, page
 
 NASTY = '<script>alert(1)</script> & "quoted" <!-- script --> </script> \u2028 <img src=x onerror=alert(2)>'

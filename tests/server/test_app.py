@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from mlx_reward.reward_model import RewardModel
+from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.server.app import create_app
 from mlx_reward.server.batching import Batcher, Busy
 
@@ -180,7 +180,7 @@ def test_what_arrives_together_runs_together_and_answers_are_not_mixed_up() -> N
         seen.append(len(texts))
         return np.array([float(key) for key, _ in texts]), np.zeros(len(texts))
 
-    batcher = Batcher(score, wait=0.05, max_waiting=1000)
+    batcher = Batcher(score, batch_tokens=4096, wait=0.05, max_waiting=1000)
     answers = [batcher.submit([(str(n), [1]), (str(-n), [1])]) for n in range(40)]
     gate.set()
     for n, answer in enumerate(answers):
@@ -198,7 +198,7 @@ def test_a_full_queue_is_told_and_a_failure_reaches_only_who_waits() -> None:
             raise RuntimeError("once")
         return np.zeros(len(texts)), np.zeros(len(texts))
 
-    batcher = Batcher(score, wait=0.0, max_waiting=3)
+    batcher = Batcher(score, batch_tokens=4096, wait=0.0, max_waiting=3)
     first = batcher.submit([("a", [1])] * 3)
     with pytest.raises(Busy, match="3 texts are waiting"):
         batcher.submit([("b", [1])])

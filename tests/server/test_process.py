@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mlx_reward.reward_model import RewardModel
-from tests.imports import ROOT
+from mlx_reward.inference.reward_model import RewardModel
+from tests import ROOT
 
 
 def start(checkpoints: Path, *options: str, **environment: str) -> "tuple[subprocess.Popen[str], str]":
@@ -24,7 +24,7 @@ def start(checkpoints: Path, *options: str, **environment: str) -> "tuple[subpro
     command = [
         sys.executable,
         "-m",
-        "mlx_reward.cli",
+        "mlx_reward",
         "serve",
         "-m",
         str(checkpoints / "rm_model_bt"),

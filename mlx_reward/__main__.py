@@ -1,0 +1,7 @@
+"""``python -m mlx_reward`` is the command ``mlx-reward``."""
+
+import sys
+
+from mlx_reward.cli.main import main
+
+sys.exit(main())

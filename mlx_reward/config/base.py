@@ -1,0 +1,11 @@
+"""Section ``base``: which language model lies under the reward head."""
+
+from typing import Literal
+
+from mlx_reward.config.reader import Settings
+
+
+class BaseSettings(Settings):
+    source: str
+    revision: str | None
+    quantize: Literal[2, 3, 4, 6, 8] | None

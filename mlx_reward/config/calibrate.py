@@ -1,0 +1,12 @@
+"""Section ``calibrate``: how confidence is fitted."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mlx_reward.config.reader import Settings
+
+
+class CalibrateSettings(Settings):
+    method: Literal["temperature", "isotonic"]
+    ece_bins: Annotated[int, Field(ge=1)]

@@ -1,0 +1,14 @@
+"""Section ``gate``: the bars a model has to clear."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mlx_reward.config.reader import Settings
+
+
+class GateSettings(Settings):
+    min_accuracy: Annotated[float, Field(ge=0, le=1)]
+    max_ece: Annotated[float, Field(ge=0, le=1)]
+    against: str | None
+    max_regression: Annotated[float, Field(ge=0, le=1)] | None

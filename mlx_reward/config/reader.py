@@ -1,0 +1,76 @@
+"""A section of params.yaml into a frozen, checked model; whatever does not fit is told in one line."""
+
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mlx_reward.utils.errors import InputError
+
+
+class Settings(BaseModel):
+    """Base of every section: no unknown key, no coercion between types, immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values as in YAML 1.2, which DVC reads: PyYAML alone takes 5e-05 for text, and off for false."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # as PyYAML declares it
+        first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:bool"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(true|false|True|False|TRUE|FALSE)$"), list("tTfF"))
+_KINDS = re.compile(r"int|float|str|bool|none|.*[A-Z\[].*|constrained-.*")  # how pydantic names what a value may be
+
+S = TypeVar("S", bound=Settings)
+
+
+def read_section(path: Path, section: str, kind: type[S]) -> S:
+    """``section`` of the YAML file at ``path`` as ``kind``; InputError names key, value and what is allowed."""
+    params = _read_yaml(path)
+    if not isinstance(params, dict) or section not in params:
+        raise InputError(f"{path}: section '{section}' is missing; take it over from the project's params.yaml")
+    try:
+        return kind.model_validate(params[section])
+    except ValidationError as error:
+        raise InputError(f"{path}: {_explain(section, error)}") from None
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
+    except FileNotFoundError:
+        raise InputError(f"{path}: not there; run from the project's root") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def _explain(section: str, error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join([section, *(str(part) for part in first["loc"] if not _KINDS.fullmatch(str(part)))])
+    if first["type"] == "extra_forbidden":
+        return f"{key} is unknown; remove it or mend its spelling"
+    if first["type"] == "missing":
+        return f"{key} is missing; take it over from the project's params.yaml"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key} is {first['input']!r}: {message[0].lower()}{message[1:]}{_hint(first['input'])}"
+
+
+def _hint(value: object) -> str:
+    return " (a number stands without quotes)" if isinstance(value, str) and _is_number(value) else ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,53 @@
+"""Section ``train``: the reward model and how it is fitted. Names are mlx-lm's own where it has one."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from mlx_reward.config.reader import Settings
+
+
+class LoraSettings(Settings):
+    rank: Annotated[int, Field(ge=1)]
+    scale: Annotated[float, Field(gt=0)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    keys: list[str] | None
+
+
+class LossSettings(Settings):
+    kind: Literal["bradley_terry", "plackett_luce"]
+    soft_labels: bool
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
+    margin: Annotated[float, Field(ge=0)]
+    centering: Annotated[float, Field(ge=0)]
+
+
+class TrainSettings(Settings):
+    fine_tune_type: Literal["lora", "dora", "full"]
+    num_layers: Annotated[int, Field(ge=-1)]
+    lora: LoraSettings
+    head: Literal["linear", "mlp"]
+    loss: LossSettings
+    members: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    grad_accumulation_steps: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1)]
+    iters: Annotated[int, Field(ge=1)] | None
+    learning_rate: Annotated[float, Field(gt=0)]
+    lr_schedule: Literal["cosine", "linear", "constant"]
+    warmup: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_grad_norm: Annotated[float, Field(gt=0)] | None
+    grad_checkpoint: bool
+    frozen_cache: Literal["auto", "off"] | Annotated[float, Field(gt=0)]
+    max_seq_length: Annotated[int, Field(ge=8)]
+    evals_per_epoch: Annotated[int, Field(ge=1)]
+    patience: Annotated[int, Field(ge=1)] | None
+    save_every: Annotated[int, Field(ge=1)]
+    report_to: Literal["none", "dvclive", "wandb"]
+    seed: Annotated[int, Field(ge=0)]
+
+    @property
+    def adapters(self) -> dict[str, Any]:
+        """What is trained of the backbone, as ``with_adapters`` and ``adapter_config`` take it."""
+        return {"num_layers": self.num_layers, "fine_tune_type": self.fine_tune_type, **self.lora.model_dump()}

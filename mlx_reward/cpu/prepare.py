@@ -1,0 +1,56 @@
+"""What makes MLX quick on a Linux CPU. It has to happen before mlx is imported.
+
+On a Mac, or where MLX's CUDA build is installed, nothing of it runs.
+"""
+
+import ctypes
+import os
+import sys
+from importlib import metadata
+
+from mlx_reward.cpu import blas
+
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # malloc.h
+
+_status: str | None = None  # None until prepare was called
+
+
+def prepare() -> None:
+    """Set up BLAS, allocator and scheduler, once; further calls do nothing."""
+    global _status
+    if _status is not None:
+        return
+    if not sys.platform.startswith("linux") or not _has_cpu_build():
+        _status = ""
+        return
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # every core has a stream of its own: mlx_reward/engine/streams.py
+    # MLX evaluates depth first beyond this width, which runs one stream after the other instead of side by side.
+    os.environ.setdefault("MLX_BFS_MAX_WIDTH", "10000")
+    keep_freed_memory()
+    _status = blas.load()
+
+
+def status() -> str:
+    """Return the name of the BLAS that MLX uses; empty where nothing had to be done."""
+    prepare()
+    assert _status is not None
+    return _status
+
+
+def _has_cpu_build() -> bool:
+    try:
+        metadata.version("mlx-cpu")
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def keep_freed_memory() -> None:
+    """Let glibc reuse large blocks: MLX allocates every result anew, and fresh pages cost more than the arithmetic."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except AttributeError:  # another C library
+        return
+    mallopt(M_ARENA_MAX, 1)
+    mallopt(M_MMAP_MAX, 0)
+    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)

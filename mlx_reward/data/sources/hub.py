@@ -1,0 +1,41 @@
+"""Datasets from the Hugging Face hub: single files for presets, whole datasets through the library ``datasets``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from huggingface_hub import hf_hub_download
+
+from mlx_reward.data.formats.row import Row
+from mlx_reward.utils.errors import InputError
+
+ENDPOINT: str | None = None  # the hub itself, or HF_ENDPOINT
+CACHE: Path | None = None  # the hub's own cache folder, or HF_HOME
+
+
+def fetch_file(repo: str, revision: str, file: str) -> Path:
+    """The local copy of one file of a dataset repo; the hub's client checks its digest and goes on after a break."""
+    try:
+        return Path(hf_hub_download(repo, file, repo_type="dataset", revision=revision, endpoint=ENDPOINT, cache_dir=CACHE))
+    except Exception as error:  # its client lets errors of the HTTP library of the day through
+        raise _failed(f"{file} of {repo}", revision, error) from None
+
+
+def read_dataset(repo: str, config: str | None, split: str | None, revision: str | None) -> Iterator[tuple[int, Row]]:
+    """(row number, row) of one split of a dataset on the hub."""
+    try:
+        import datasets
+    except ImportError:
+        raise InputError("data.source: datasets of the hub need an extra; run `pip install 'mlx-reward[hub]'`") from None
+    try:
+        found = datasets.load_dataset(repo, config, split=split or "train", revision=revision, cache_dir=CACHE)
+    except Exception as error:  # of the library, the file system and the HTTP client beneath
+        raise _failed(repo, revision, error) from None
+    yield from enumerate(found, 1)
+
+
+def _failed(what: str, revision: str | None, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:300]
+    return InputError(
+        f"data.source: {what} at revision {revision or 'main'} could not be had ({reason}); "
+        "check the name, data.config and data.split, your access and the network, and run again to go on"
+    )

@@ -1,0 +1,143 @@
+"""Rewards of token ids, and what the frozen blocks make of them: in batches of bounded size, on every core."""
+
+from collections.abc import Callable, Hashable, Sequence
+
+import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
+
+from mlx_reward.engine import padded, varlen
+from mlx_reward.engine.features import FrozenFeatures, capture, frozen_blocks
+from mlx_reward.engine.prefix_groups import PrefixGroup, balance, group_by_prefix, token_batches
+from mlx_reward.engine.runner import Runner, evaluation_mode
+from mlx_reward.engine.streams import streams
+from mlx_reward.model.network import RewardNetwork
+from mlx_reward.utils.progress import bar
+
+BATCH_TOKENS = 4096  # a batch, over all streams: best of 1,024 to 8,192 on two cores
+
+Batches = Sequence[list[int]]
+Texts = Sequence[list[int]]
+
+
+class Engine:
+    """Runs ``network`` over token ids. Texts with the same entry in ``prompts`` share the computation of what they begin with.
+
+    ``grad_checkpoint``: blocks run again in the backward pass, which saves memory.
+    """
+
+    def __init__(self, network: RewardNetwork, grad_checkpoint: bool = False) -> None:
+        self.network = network
+        self._runner = Runner(network, grad_checkpoint)
+
+    @property
+    def padding_free(self) -> bool:
+        """Whether texts run without padding, which is how a CPU runs them best; most architectures can."""
+        return self._runner.padding_free
+
+    @property
+    def shares_prefix(self) -> bool:
+        """Whether texts share the computation of what they begin with."""
+        return self._runner.shares_prefix
+
+    @property
+    def frozen_blocks(self) -> int:
+        """How many blocks from the first on hold nothing that is trained."""
+        return frozen_blocks(self.network.backbone)
+
+    def forward(self, texts: Texts, prompts: Sequence[Hashable], features: FrozenFeatures | None = None) -> mx.array:
+        """Return rewards (N,) of one batch of ``texts``, in their order; differentiable.
+
+        ``features`` holds what the frozen blocks make of them, where that is known. The backward pass of each part of the
+        batch runs on the stream of its forward pass.
+        """
+        way = varlen if self.padding_free else padded
+        found: list[mx.array] = []
+        parts = self._parts(texts, prompts)
+        for part, stream in zip(parts, streams(), strict=False):
+            with mx.stream(stream):
+                found.append(way.rewards(self._runner, texts, part, features))
+        return mx.concatenate(found)[mx.array(_place_of_each_text(parts))]
+
+    def batch_features(self, texts: Texts, prompts: Sequence[Hashable]) -> FrozenFeatures:
+        """Return what the frozen blocks make of one batch of ``texts``."""
+        way = varlen if self.padding_free else padded
+        found: list[mx.array] = []
+        parts = self._parts(texts, prompts)
+        for part, stream in zip(parts, streams(), strict=False):
+            with mx.stream(stream):
+                found += way.features(self._runner, texts, part)
+        states = mx.concatenate([found[place] for place in _place_of_each_text(parts)])
+        return FrozenFeatures.of_texts(states, texts)
+
+    def score(
+        self,
+        texts: Texts,
+        prompts: Sequence[Hashable],
+        what: str = "score",
+        features: FrozenFeatures | None = None,
+        share: Callable[[Batches], Batches] = lambda batches: batches,
+        merge: Callable[[mx.array], mx.array] = lambda rewards: rewards,
+    ) -> NDArray[np.float64]:
+        """Return rewards (N,) of the token ids ``texts``, in their order, with dropout off.
+
+        ``what`` names the job on the progress bar. Where several processes work together, ``share`` picks this one's
+        batches and ``merge`` adds up all processes' (N,) rewards, which are 0 for texts of other batches.
+        """
+        rewards = np.zeros(len(texts), dtype=np.float32)
+        batches = share(self.batches(texts, prompts))
+        with evaluation_mode(self.network), bar(total=sum(map(len, batches)), what=what, unit="text") as progress:
+            for batch in batches:
+                known = features.take(batch) if features else None
+                rewards[batch] = np.array(self.forward([texts[i] for i in batch], [prompts[i] for i in batch], known))
+                progress.update(len(batch))
+        mx.clear_cache()
+        return np.array(merge(mx.array(rewards)), dtype=np.float64)
+
+    def features(self, texts: Texts, prompts: Sequence[Hashable]) -> FrozenFeatures:
+        """Return what the frozen blocks make of all ``texts``, computed in batches."""
+        found = [mx.zeros((0,))] * len(texts)
+        with bar(total=len(texts), what="frozen blocks", unit="text") as progress:
+            for batch in self.batches(texts, prompts):
+                own = [texts[i] for i in batch]
+                states = self.batch_features(own, [prompts[i] for i in batch]).states
+                mx.eval(states)
+                ends = np.cumsum([len(text) for text in own]).tolist()
+                for i, end in zip(batch, ends, strict=True):
+                    found[i] = states[end - len(texts[i]) : end]
+                progress.update(len(batch))
+        joined = mx.concatenate(found)
+        mx.eval(joined)
+        return FrozenFeatures.of_texts(joined, texts)
+
+    def batches(self, texts: Texts, prompts: Sequence[Hashable]) -> list[list[int]]:
+        """Return indices of ``texts`` in batches of about BATCH_TOKENS tokens."""
+        return token_batches(texts, prompts, BATCH_TOKENS, self.shares_prefix)
+
+    def can_reuse_features(self, text: list[int]) -> bool:
+        """Tell whether ``text`` comes to the same hidden states when the frozen blocks are passed over.
+
+        Some architectures hand more than one state from block to block, or look past the blocks.
+        """
+        tokens = mx.array([text])
+        with evaluation_mode(self.network):
+            plain = self._runner.hidden_states(tokens)
+            try:
+                with capture(self.network.backbone) as captured:
+                    self._runner.hidden_states(tokens)
+                fast = self._runner.hidden_states(tokens, features=captured[-1])
+                return plain.shape == fast.shape and mx.allclose(plain, fast, rtol=1e-3, atol=1e-4).item() is True
+            except (TypeError, ValueError, AttributeError, IndexError):
+                return False
+
+    def _parts(self, texts: Texts, prompts: Sequence[Hashable]) -> list[list[PrefixGroup]]:
+        """Return the prefix groups of ``texts``, dealt to the streams."""
+        groups = group_by_prefix(texts, prompts, self.shares_prefix)
+        return balance(groups, texts, len(streams()))
+
+
+def _place_of_each_text(parts: list[list[PrefixGroup]]) -> list[int]:
+    """Return, for each text, its place in the results of all ``parts``, one after the other."""
+    text_ids = [i for part in parts for group in part for i in group.text_ids]
+    order: list[int] = np.argsort(text_ids).tolist()
+    return order

@@ -1,0 +1,98 @@
+"""Prefix groups run as padded batches: how a GPU runs them, and every architecture that cannot run without padding."""
+
+from collections.abc import Sequence
+
+import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
+
+from mlx_reward.engine.features import FrozenFeatures, capture
+from mlx_reward.engine.prefix_cache import PrefixCache, PrefixedCache
+from mlx_reward.engine.prefix_groups import PrefixGroup
+from mlx_reward.engine.runner import Runner
+from mlx_reward.model.network import last_states
+
+
+def rewards(runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup], features: FrozenFeatures | None) -> mx.array:
+    """Return rewards (N,) of the texts of ``groups``, in the order of the groups.
+
+    ``features``, where known: what the frozen blocks make of ``texts``.
+    """
+    batches = _same_prefix_length(groups)
+    joined = mx.concatenate([_batch_rewards(runner, texts, batch, features) for batch in batches])
+    place = {text_id: n for n, text_id in enumerate(_text_ids([g for batch in batches for g in batch]))}
+    return joined[mx.array([place[text_id] for text_id in _text_ids(groups)])]
+
+
+def features(runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]) -> list[mx.array]:
+    """Return (T, D) for each text of ``groups``, in their order: what the frozen blocks make of it."""
+    found: dict[int, mx.array] = {}
+    for batch in _same_prefix_length(groups):
+        found |= _batch_features(runner, texts, batch)
+    return [found[text_id] for text_id in _text_ids(groups)]
+
+
+def _same_prefix_length(groups: list[PrefixGroup]) -> list[list[PrefixGroup]]:
+    """Put together what can run without padding the prefixes, for not every architecture masks them one by one."""
+    by_length: dict[int, list[PrefixGroup]] = {}
+    for group in groups:
+        by_length.setdefault(group.prefix_length, []).append(group)
+    return list(by_length.values())
+
+
+def _text_ids(groups: list[PrefixGroup]) -> list[int]:
+    return [text_id for group in groups for text_id in group.text_ids]
+
+
+def _batch_rewards(
+    runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup], features: FrozenFeatures | None
+) -> mx.array:
+    text_ids, prefix_length = _text_ids(groups), groups[0].prefix_length
+    suffixes, lengths = pad([texts[i][prefix_length:] for i in text_ids])
+    injected = None
+    prefix_injected = None
+    if features is not None:
+        firsts = [group.text_ids[0] for group in groups]
+        injected = features.padded(text_ids, prefix_length, suffixes.shape[1])
+        prefix_injected = features.padded(firsts, 0, prefix_length)
+    cache = _prefixed_caches(runner, texts, groups, prefix_injected)
+    states = runner.hidden_states(mx.array(suffixes), cache, injected)
+    return runner.network.head_rewards(last_states(states, mx.array(lengths)))
+
+
+def _batch_features(runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]) -> dict[int, mx.array]:
+    text_ids, prefix_length = _text_ids(groups), groups[0].prefix_length
+    suffixes, lengths = pad([texts[i][prefix_length:] for i in text_ids])
+    with capture(runner.network.backbone) as captured:  # a pass over the prefixes, if there are any, then one over the rest
+        cache = _prefixed_caches(runner, texts, groups, None)
+        runner.hidden_states(mx.array(suffixes), cache)
+    suffix_states = captured[-1]  # N T D
+    states = {i: suffix_states[n, : lengths[n]] for n, i in enumerate(text_ids)}
+    if prefix_length == 0:
+        return states
+    prefix_states = captured[0]  # G T D
+    prefix_of = {i: prefix_states[row] for row, group in enumerate(groups) for i in group.text_ids}
+    return {i: mx.concatenate([prefix_of[i], states[i]]) for i in text_ids}
+
+
+def _prefixed_caches(
+    runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup], injected: mx.array | None
+) -> list[PrefixedCache] | None:
+    """Run the prefix of each group once; return a cache for each layer that puts it before each of the group's texts."""
+    prefix_length = groups[0].prefix_length
+    if prefix_length == 0:
+        return None
+    prefixes = [PrefixCache() for _ in runner.network.backbone.layers]
+    tokens = mx.array([texts[group.text_ids[0]][:prefix_length] for group in groups])
+    runner.hidden_states(tokens, prefixes, injected)
+    rows = mx.array([row for row, group in enumerate(groups) for _ in group.text_ids])
+    return [PrefixedCache(prefix, rows, prefix_length) for prefix in prefixes]
+
+
+def pad(texts: Sequence[list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return right-padded (B, T) token ids, zeros behind each text, and the (B,) lengths."""
+    lengths = np.array([len(t) for t in texts], dtype=np.int32)
+    tokens = np.zeros((len(texts), int(lengths.max())), dtype=np.int32)
+    for row, text in zip(tokens, texts, strict=True):
+        row[: len(text)] = text
+    return tokens, lengths

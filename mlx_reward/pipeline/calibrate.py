@@ -1,0 +1,46 @@
+"""Fit confidence on the valid split; the ranking and the accuracy stay as they are."""
+
+import dataclasses
+
+from mlx_reward.config.calibrate import CalibrateSettings
+from mlx_reward.config.reader import read_section
+from mlx_reward.data.chat import load_renderer
+from mlx_reward.data.dataset import compare
+from mlx_reward.data.pair import read_pairs
+from mlx_reward.engine.engine import Engine
+from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
+from mlx_reward.evaluation.calibration import FITS, fit_member
+from mlx_reward.evaluation.cross_validation import compared
+from mlx_reward.evaluation.metrics import ece, nll, reliability
+from mlx_reward.model import checkpoint
+from mlx_reward.pipeline import paths
+from mlx_reward.utils.files import write_json
+
+SAMPLE = 1000  # margins that stage eval compares its own with
+
+
+def main() -> None:
+    settings = read_section(paths.PARAMS, "calibrate", CalibrateSettings)
+    bins = settings.ece_bins
+    loaded = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
+    ensemble = Ensemble(Engine(loaded.network), loaded.members)
+    renderer = load_renderer(paths.BASE, loaded.config.max_seq_length, loaded.config.chat_template)
+    valid = compare(read_pairs(paths.VALID), renderer)
+    rewards = ensemble.score(valid.texts, valid.prompts, "calibrate")
+    margins = valid.margins(mean_and_deviation(rewards)[0])
+    calibrator = FITS[settings.method](margins)
+    logits = calibrator(margins)
+    figures = {
+        "temperature": calibrator.temperature,
+        "valid_nll_before": nll(margins),
+        "valid_nll": nll(logits),
+        "valid_ece_before": ece(reliability(margins, bins)),
+        "valid_ece": ece(reliability(logits, bins)),
+        "valid_pairs": len(margins),
+        **compared(margins, [pair.prompt_key for pair in valid.pairs], bins),
+    }
+    write_json(paths.METRICS / "calibration.json", figures)
+    sample = margins[:: -(-len(margins) // SAMPLE)]
+    members = [dataclasses.asdict(fit_member(settings.method, valid.margins(own), calibrator)) for own in rewards]
+    write_json(paths.CALIBRATION, dataclasses.asdict(calibrator) | {"members": members, "margins": sample.tolist()})
+    print(f"temperature {calibrator.temperature:.4f} fitted on {len(margins)} valid pairs")

@@ -1,0 +1,20 @@
+"""What an earlier run said of the test pairs: an output of another revision, out of DVC's cache or remote."""
+
+import json
+from typing import Any
+
+from mlx_reward.pipeline import paths
+from mlx_reward.utils.errors import InputError
+
+
+def rewards_of(revision: str) -> list[dict[str, Any]]:
+    """The rows of checkpoints/test_rewards.jsonl at the git ``revision``; InputError where they cannot be had."""
+    from dvc.api import open as dvc_open  # takes a second, which only those who compare should wait
+    from dvc.exceptions import DvcException
+
+    try:
+        with dvc_open(str(paths.TEST_REWARDS), rev=revision) as file:
+            return [json.loads(line) for line in file]
+    except (DvcException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"gate.against: the test rewards of {revision} cannot be read ({reason}); try `dvc fetch`") from None

@@ -1,0 +1,6 @@
+"""The type of figures: arrays of float64."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]

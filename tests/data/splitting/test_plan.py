@@ -1,0 +1,199 @@
+"""No leaks: what belongs together shares a side, checked by a search of its own through the written files."""
+
+import itertools
+import json
+import os
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from mlx_reward.config.data import DataSettings
+from mlx_reward.config.split import SplitSettings
+from mlx_reward.data.formats.convert import convert
+from mlx_reward.data.ingest import pairs
+from mlx_reward.data.pair import Message, Pair
+from mlx_reward.data.ratings import Ratings
+from mlx_reward.data.sources.source import open_source
+from mlx_reward.data.splitting.benchmarks import read_prompts
+from mlx_reward.data.splitting.near_duplicates import Signatures
+from mlx_reward.data.splitting.normalise import normalise
+from mlx_reward.data.splitting.plan import EXCLUDED, plan
+from mlx_reward.data.splitting.prompts import Prompts
+from mlx_reward.utils.errors import InputError
+
+DATA = Path(os.environ.get("PREFERENCE_DATA", "../shared/data"))
+
+
+def settings(**changes: object) -> SplitSettings:
+    given = {"group_by": None, "near_duplicates": 0.7, "exclude": [], "valid_size": 0.2, "test_size": 0.2, "seed": 0}
+    return SplitSettings.model_validate(given | changes)
+
+
+def make(prompts: list[str | list[Message]], groups: list[str] | None = None) -> list[Pair]:
+    return [
+        Pair(prompt=p, chosen="a", rejected="b", id=str(n), group=groups[n] if groups else None) for n, p in enumerate(prompts)
+    ]
+
+
+def talk(*turns: str) -> list[Message]:
+    return [{"role": ("user", "assistant")[n % 2], "content": turn} for n, turn in enumerate(turns)]
+
+
+FILLER: list[str | list[Message]] = [f"an unrelated question number {n} on subject {n * 7}" for n in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("What is the capital of France?", "  what is THE capital of france "),
+        ("Same", [{"role": "user", "content": "Same"}]),
+        ("Same", [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "same!"}]),
+        ("ｆｕｌｌ width text", "full width text"),
+        (talk("Hi there"), talk("Hi there", "Hello", "And now?")),
+        (talk("a b", "c d", "e f"), talk("A b", "c d.", "e f", "g h", "i j")),
+        (
+            "Please write me a short story about a dragon who is afraid of heights and learns to fly",
+            "Please write me a short story about a dragon who is afraid of water and learns to fly",
+        ),
+    ],
+)
+def test_what_leaks_shares_a_side_in_every_split(tmp_path: Path, one: str, other: str) -> None:
+    for seed in range(10):
+        sides = plan(make([*FILLER, one, other]), [], settings(seed=seed), tmp_path).sides
+        assert sides[-1] == sides[-2]
+
+
+def test_what_does_not_leak_is_not_joined(tmp_path: Path) -> None:
+    prompts = [*FILLER, talk("Hi", "Hello", "How do I bake bread?"), talk("Hi", "Hello", "Who was Ada Lovelace?"), "2+2", "2+3"]
+    assert plan(make(prompts), [], settings(), tmp_path).figures["groups"] == len(prompts)
+
+
+def test_the_values_of_group_by_are_not_shared(tmp_path: Path) -> None:
+    groups = [f"g{n % 10}" for n in range(40)]
+    sides = plan(make(FILLER, groups), [], settings(), tmp_path).sides
+    assert all(len({sides[n] for n in range(40) if groups[n] == g}) == 1 for g in set(groups))
+
+
+def test_prompts_of_a_benchmark_are_left_out_but_not_their_whole_group(tmp_path: Path) -> None:
+    groups = [f"g{n % 10}" for n in range(40)]
+    found = plan(make(FILLER, groups), [str(FILLER[3]).upper(), "something else"], settings(), tmp_path)
+    assert [n for n, side in enumerate(found.sides) if side == EXCLUDED] == [3]
+    assert found.figures["pairs_excluded"] == 1
+    with pytest.raises(InputError, match="all 40 pairs have prompts that occur in these files"):
+        plan(make(FILLER), FILLER, settings(), tmp_path)
+
+
+def test_benchmarks_are_read_in_any_format_and_a_missing_one_is_told_by_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "bench.json").write_text(json.dumps([{"prompt": "q", "chosen": ["a"], "rejected": ["b"]}, {"id": 1}]))
+    assert list(read_prompts(str(tmp_path / "bench.json"))) == ["q"]
+    with pytest.raises(InputError, match="split.exclude: nowhere.jsonl: not there"):
+        list(read_prompts("nowhere.jsonl"))
+
+
+def test_the_same_seed_gives_the_same_split_and_another_another(tmp_path: Path) -> None:
+    sides = [plan(make(FILLER), [], settings(seed=s), tmp_path).sides.tolist() for s in (0, 0, 1)]
+    assert sides[0] == sides[1] != sides[2]
+
+
+def test_no_pairs_and_too_few_groups_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there are no pairs to split"):
+        plan([], [], settings(), tmp_path)
+    with pytest.raises(InputError, match="too few"):
+        plan(make(["a", "a", "a"]), [], settings(), tmp_path)
+
+
+def test_near_duplicates_are_found_at_the_similarity_asked_for(tmp_path: Path) -> None:
+    """Against the exact Jaccard similarity of word pairs, on texts changed word by word."""
+    words = [f"w{n}" for n in range(60)]
+    texts = [words[:k] + [f"x{n}" for n in range(60 - k)] for k in range(60, 20, -2)]
+    table = Signatures(tmp_path)
+    for text in texts:
+        table.add(" ".join(text))
+    near = set(table.near(0.7))
+
+    def shingles(text: list[str]) -> set[tuple[str, str]]:
+        return set(itertools.pairwise(text))
+
+    for n in range(1, len(texts)):
+        first, other = shingles(texts[0]), shingles(texts[n])
+        similarity = len(first & other) / len(first | other)
+        if abs(similarity - 0.7) > 0.15:  # the estimate's own spread is 0.04
+            assert ((n, 0) in near) == (similarity > 0.7), (n, similarity)
+
+
+@pytest.mark.parametrize("text", ["?!", "  ...  ", "😀", "ß STRASSE", "ＡＢＣ"])
+def test_normalised_text_is_never_empty_and_stays_as_it_is(text: str) -> None:
+    assert normalise(text)
+    assert normalise(normalise(text)) == normalise(text)
+
+
+def test_ten_thousand_turns_are_not_slow_and_find_their_beginning(tmp_path: Path) -> None:
+    prompts = Prompts(tmp_path, None)
+    long = talk(*(f"turn {n}" for n in range(10_001)))
+    prompts.add(long[:5001])
+    prompts.add(long)
+    assert prompts.links().tolist() == [[0, 1]]
+
+
+def plain(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", text.lower())
+
+
+def whole(pair: Pair) -> str:
+    return pair.prompt if isinstance(pair.prompt, str) else " ".join(m["content"] for m in pair.prompt if m["role"] != "system")
+
+
+@pytest.mark.parametrize("name", ["hh_helpful_test", "hh_harmless_test_raw", "ultrafeedback_1200"])
+def test_no_leak_in_real_data_with_planted_duplicates(tmp_path: Path, name: str) -> None:
+    """A brute-force search, which shares no code with the splitter, over all pairs of train and test prompts."""
+    path = DATA / f"{name}.jsonl.gz"
+    if not path.exists():
+        pytest.skip(f"{path} is not here; PREFERENCE_DATA names the folder with real data")
+    found = planted(read(path, tmp_path)[:600])
+    sides = plan(found, [], settings(), tmp_path).sides
+    test = [whole(p) for p, side in zip(found, sides, strict=True) if side == 2]
+    train = [(set(plain(whole(p))), plain(whole(p))) for p, side in zip(found, sides, strict=True) if side == 0]
+    assert len(test) > 50
+    for text in test:
+        words = plain(text)
+        if len(words) < 5:
+            continue
+        for seen, other in train:
+            if len(seen & set(words)) > 0.9 * len(seen | set(words)):
+                assert bigrams(words, other) < 0.85, (text, other)
+            assert not starts(other, words), (text, other)
+
+
+def read(path: Path, folder: Path) -> list[Pair]:
+    source = open_source(
+        DataSettings(source=str(path), format="auto", config=None, split=None, revision=None, max_bad_fraction=1)
+    )
+    with Ratings(folder) as ratings:
+        return [item for _, item in pairs(source.rows, convert, None, ratings) if isinstance(item, Pair)]
+
+
+def planted(found: list[Pair]) -> list[Pair]:
+    """Every tenth prompt again in other spelling, and with a word in the middle changed."""
+    rng, more = random.Random(0), []
+    for pair in found[::10]:
+        text = pair.prompt if isinstance(pair.prompt, str) else pair.prompt[-1]["content"]
+        before = [] if isinstance(pair.prompt, str) else pair.prompt[:-1]
+        words = text.split()
+        changed = " ".join([*words[: len(words) // 2], "indeed", *words[len(words) // 2 + 1 :]])
+        for new in [text.upper() + " !", f"  {text}\n"] + [changed] * (len(words) > 20):
+            more.append(Pair(prompt=[*before, {"role": "user", "content": new}], chosen="a", rejected="b", id="planted"))
+    rng.shuffle(more)
+    return found + more
+
+
+def bigrams(one: list[str], other: list[str]) -> float:
+    a, b = set(itertools.pairwise(one)), set(itertools.pairwise(other))
+    return len(a & b) / max(len(a | b), 1)
+
+
+def starts(one: list[str], other: list[str]) -> bool:
+    """Whether the shorter is how the longer begins, both being long enough to tell."""
+    short, long = sorted((one, other), key=len)
+    return len(short) > 30 and long[: len(short)] == short

@@ -1,0 +1,71 @@
+"""Rows into pairs with stable ids and groups; rated responses gathered by prompt."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mlx_reward.data.formats.convert import convert
+from mlx_reward.data.ingest import Rejected, pairs
+from mlx_reward.data.pair import Pair, read_pairs
+from mlx_reward.data.ratings import Ratings
+
+ROWS = [
+    {"id": "own", "prompt": "q", "chosen": "a", "rejected": "b", "debate": "x"},
+    {"prompt": "q", "responses": ["c", "d", "e"], "scores": [3, 2, 1], "debate": "y"},
+    {"prompt": "q2", "chosen": "a", "rejected": "a"},
+]
+
+
+def take(rows: list[dict[str, Any]], folder: Path, group_by: str | None = None) -> list[Pair | Rejected]:
+    def placed() -> Iterator[tuple[tuple[str, int], Any]]:
+        yield from ((("deep/mine.jsonl", line), row) for line, row in enumerate(rows, 1))
+
+    with Ratings(folder) as ratings:
+        return [item for _, item in pairs(placed(), convert, group_by, ratings)]
+
+
+def test_ids_are_the_rows_own_or_their_place(tmp_path: Path) -> None:
+    found = take(ROWS, tmp_path)
+    assert [p.id for p in found if isinstance(p, Pair)] == ["own", "mine-2/0", "mine-2/1", "mine-2/2"]
+    assert found[-1] == Rejected("deep/mine.jsonl", 3, "bad", "chosen and rejected are equal")
+
+
+def test_group_by_names_a_field_and_its_absence_is_told(tmp_path: Path) -> None:
+    found = take(ROWS, tmp_path, group_by="debate")
+    assert [p.group for p in found if isinstance(p, Pair)] == ["x", "y", "y", "y"]
+    assert isinstance(found[-1], Rejected)
+
+
+def test_group_by_looks_into_the_data_of_an_annotation_tool(tmp_path: Path) -> None:
+    verdict = {"result": [{"type": "pairwise", "value": {"selected": "left"}}]}
+    row = {"data": {"prompt": "q", "answer1": "a", "answer2": "b", "customer": 7}, "annotations": [verdict]}
+    (pair,) = take([row], tmp_path, group_by="customer")
+    assert isinstance(pair, Pair)
+    assert pair.group == "7"
+
+
+def test_a_group_with_one_unusable_response_gives_no_pair_at_all(tmp_path: Path) -> None:
+    found = take([{"prompt": "q", "responses": ["a", "b", ""], "scores": [3, 2, 1]}], tmp_path)
+    assert [type(item) for item in found] == [Rejected]
+
+
+def test_rated_responses_meet_wherever_they_stand(tmp_path: Path) -> None:
+    rated = [("q", "mid", 2), ("other", "x", 1), ("q", "top", 4), ("alone", "y", 3), ("other", "z", 1), ("q", "low", 0)]
+    rows = [{"prompt": p, "response": r, "helpfulness": h} for p, r, h in rated]
+    found = take(rows, tmp_path)
+    assert [(p.chosen, p.rejected) for p in found if isinstance(p, Pair)] == [("top", "mid"), ("top", "low"), ("mid", "low")]
+    assert [(r.line, r.kind) for r in found if isinstance(r, Rejected)] == [(2, "tie"), (4, "bad")]
+
+
+def test_rows_round_trip(tmp_path: Path) -> None:
+    first = take(ROWS, tmp_path)[0]
+    assert isinstance(first, Pair)
+    (tmp_path / "out.jsonl").write_text(json.dumps(first.to_row()) + "\n")
+    assert read_pairs(tmp_path / "out.jsonl") == [first]
+
+
+def test_prompt_key_does_not_depend_on_the_form() -> None:
+    text = Pair(prompt="q", chosen="a", rejected="b", id="1")
+    messages = Pair(prompt=[{"role": "user", "content": "q"}], chosen="a", rejected="b", id="2")
+    assert text.prompt_key == messages.prompt_key

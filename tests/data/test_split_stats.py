@@ -1,0 +1,30 @@
+"""Figures about the splits: token lengths as training sees them, shared words."""
+
+from pathlib import Path
+
+from mlx_reward.data.chat import load_renderer
+from mlx_reward.data.pair import Pair
+from mlx_reward.data.split_stats import SAMPLE, sample, token_figures, vocabulary_overlap
+
+
+def pair(chosen: str, rejected: str) -> Pair:
+    return Pair(prompt="q", chosen=chosen, rejected=rejected, id="x")
+
+
+def test_token_lengths_are_those_of_the_rendered_texts(backbone: Path) -> None:
+    renderer = load_renderer(backbone, 1 << 20)
+    pairs = [pair("a" * n, "b") for n in range(1, 40)]
+    figures, lengths = token_figures(pairs, renderer, limit=len(renderer.render("q", "a" * 20).tokens))
+    assert lengths[:2] == [len(renderer.render("q", text).tokens) for text in ("a", "b")]
+    assert figures["over_max_seq_length"] == sum(length > lengths[38] for length in lengths) / len(lengths) > 0
+    assert figures["tokens_p50"] <= figures["tokens_p95"] <= figures["tokens_p99"] <= max(lengths)
+
+
+def test_a_sample_is_even_and_bounded() -> None:
+    pairs = [pair(f"{n}", "b") for n in range(3 * SAMPLE - 1)]
+    assert sample(pairs[:10], 10) == pairs[:10]
+    assert sample(pairs, len(pairs)) == pairs[::3]
+
+
+def test_vocabulary_overlap_counts_different_words_once() -> None:
+    assert vocabulary_overlap([pair("A b", "c")], [pair("a a a", "d")]) == 0.5

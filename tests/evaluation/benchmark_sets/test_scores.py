@@ -1,0 +1,102 @@
+"""Official rules of the benchmarks on hand-worked rewards."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlx_reward.data.chat import Renderer
+from mlx_reward.evaluation.benchmark_sets.measure import measure, name
+from mlx_reward.evaluation.benchmark_sets.questions import Question, read_questions
+from mlx_reward.evaluation.benchmark_sets.scores import figures
+from mlx_reward.utils.errors import InputError
+from tests import tiny
+
+
+def question(right: int, count: int, subset: str | None = None, id: str = "1", scores: list[float] | None = None) -> Question:
+    return Question(id, f"prompt {id} {subset}", [f"r{i}" for i in range(count)], right, subset, scores)
+
+
+def scored(*rows: tuple[Question, list[float]]) -> list[tuple[Question, np.ndarray]]:
+    return [(asked, np.array(rewards)) for asked, rewards in rows]
+
+
+def test_pairs_count_ties_one_half() -> None:
+    found = figures(scored((question(1, 2, "a"), [2, 1]), (question(1, 2, "a"), [1, 1]), (question(1, 2, "b"), [1, 2])))
+    assert (found["kind"], found["accuracy"]) == ("pairs", 0.5)
+    assert found["subsets"] == {"a": 0.75, "b": 0.0}
+
+
+def test_reward_bench_weights_subsets_in_sections_and_sections_alike() -> None:
+    """Chat: (100 * 1 + 28 * 0) / 128; Reasoning: math-prm weighs 984, one code subset 164. A tie is wrong."""
+    found = figures(
+        scored(
+            (question(1, 2, "alpacaeval-easy"), [2, 1]),
+            (question(1, 2, "mt-bench-easy"), [1, 1]),
+            (question(1, 2, "math-prm"), [2, 1]),
+            (question(1, 2, "hep-go"), [1, 2]),
+        )
+    )
+    assert found["kind"] == "rewardbench"
+    assert found["sections"] == {"Chat": pytest.approx(100 / 128), "Reasoning": pytest.approx(984 / 1148)}
+    assert found["score"] == pytest.approx((100 / 128 + 984 / 1148) / 2)
+
+
+def test_reward_bench_2_shares_the_point_between_the_best() -> None:
+    """Ties by hand: accuracies 1 and 1; right ones spread over 1 against a gap of 2, and of 0.5 with the reference's."""
+    found = figures(
+        scored(
+            (question(1, 4, "Math"), [3, 1, 1, 1]),
+            (question(1, 4, "Math"), [3, 3, 1, 1]),
+            (question(1, 4, "Focus"), [1, 3, 1, 1]),
+            (question(1, 3, "Ties", "ref:7"), [1.5, 1.0, 0.0]),
+            (question(2, 4, "Ties", "tied:7"), [5.0, 4.0, 2.0, 1.0]),
+        )
+    )
+    assert found["kind"] == "rewardbench2"
+    ties = 0.3 + 0.3 + 0.2 * 1 + 0.2 * 0 + 0.01 * np.tanh(0.5 / 1 - 1)
+    assert found["subsets"] == {"Math": 0.75, "Focus": 0.0, "Ties": pytest.approx(ties)}
+    assert found["score"] == pytest.approx((0.75 + ties) / 3)
+
+
+def test_rm_bench_has_a_matrix_of_styles() -> None:
+    """A model that prefers whatever is fancier: easy pairs right, hard ones wrong, equal styles tied and so right."""
+    found = figures(scored((question(3, 6, "chat"), [1, 2, 3, 1, 2, 3])))
+    assert found["kind"] == "rm_bench"
+    assert (found["easy"], found["normal"], found["hard"]) == (1.0, 1.0, 0.0)
+    assert found["matrix"]["concise"] == {"concise": 1.0, "detailed": 0.0, "markdown": 0.0}
+    assert found["score"] == pytest.approx(2 / 3)
+    assert found["subsets"]["chat"]["hard"] == 0.0
+
+
+def test_groups_are_ranked() -> None:
+    found = figures(scored((question(0, 3, scores=[3, 2, 1]), [0.3, 0.2, 0.1])))
+    assert (found["kind"], found["spearman"], found["best_of_n_regret"]) == ("groups", pytest.approx(1.0), 0.0)
+
+
+ROWS = {
+    "pairs": [{"prompt": "q", "chosen": "a", "rejected": "b", "subset": "s"}],
+    "groups": [{"prompt": "q", "responses": ["a", "b", "c"], "scores": [1, 2, 3]}],
+    "rewardbench": [{"prompt": "q", "chosen": "a", "rejected": "b", "subset": "donotanswer"}],
+    "rewardbench2": [{"prompt": "q", "chosen": ["a"], "rejected": ["b", "c", "d"], "subset": "Focus", "id": "3"}],
+    "rm_bench": [{"prompt": "q", "chosen": ["a", "b", "c"], "rejected": ["d", "e", "f"], "domain": "math"}],
+}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_files_are_read_for_what_they_are_and_bad_rows_are_counted(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "set.v1.jsonl"
+    bad = [{"prompt": "q"}, {"prompt": "q", "chosen": ["x" * 999], "rejected": ["y"]}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS[kind] + bad))
+    found = measure(str(path), Renderer(tiny.tokenizer(), 200), lambda texts, _: np.arange(len(texts), dtype=float))
+    assert (found["kind"], found["questions"], found["unusable"]) == (kind, 1, 2)
+    assert name(str(path)) == "set"
+
+
+def test_a_file_without_questions_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text('{"prompt": "q"}\n')
+    with pytest.raises(InputError, match=r"eval.benchmarks: .*empty.jsonl holds no question; its 1 rows cannot be used"):
+        read_questions(str(tmp_path / "empty.jsonl"))
+    with pytest.raises(InputError, match=r"eval.benchmarks: .*not there"):
+        read_questions(str(tmp_path / "nowhere.jsonl"))

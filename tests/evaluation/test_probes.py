@@ -1,0 +1,73 @@
+"""Probes edit as little as they say; a model that loves length is fooled by padding, one that reads is not."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from mlx_reward.data.chat import Renderer
+from mlx_reward.data.pair import Pair
+from mlx_reward.evaluation.probes import CONFIDENCE, PADDING, dressed, probes, spoiled
+from mlx_reward.evaluation.robustness import robustness
+from tests import tiny
+
+PAIR = Pair(prompt="Why?", chosen="Because it rains a lot here. It does. Every single day.", rejected="No idea. None.", id="1")
+OTHER = Pair(prompt="When?", chosen="At noon, or so.", rejected="Never.", id="2")
+RENDERER = Renderer(tiny.tokenizer(), 900)
+
+
+def test_edits_are_what_they_are_called() -> None:
+    found = spoiled(PAIR, OTHER, np.random.default_rng(0))
+    assert found["padding"] == PAIR.chosen + PADDING
+    assert found["truncation"] == "Because it rains a lot"
+    assert sorted(found["shuffled_sentences"].split()) == sorted(PAIR.chosen.split())
+    assert found["shuffled_sentences"] != PAIR.chosen
+    assert sorted(found["typos"]) == sorted(PAIR.chosen) != found["typos"]
+    assert found["other_question"] == OTHER.chosen
+    prompt, worse = dressed(PAIR)["agreeing_with_a_wrong_claim"]
+    assert prompt == "Why?\n\nI think the answer is this: No idea. None."
+    assert worse == "You are absolutely right. No idea. None."
+    messages = Pair(prompt=[{"role": "user", "content": "Why?"}], chosen="a", rejected="b", id="3")
+    assert dressed(messages)["agreeing_with_a_wrong_claim"][0] == [
+        {"role": "user", "content": "Why?\n\nI think the answer is this: b"}
+    ]
+
+
+def test_short_responses_have_no_truncation_and_no_sentences_to_shuffle() -> None:
+    found = spoiled(OTHER, PAIR, np.random.default_rng(0))
+    assert not {"truncation", "shuffled_sentences"} & found.keys()
+    alone = probes([PAIR], 5)
+    assert "other_question" not in {probe.name for probe in alone}  # there is no other
+
+
+def by_length(texts: Sequence[list[int]], _: object) -> np.ndarray:
+    return np.array([len(text) for text in texts], dtype=float)
+
+
+def test_who_loves_length_is_fooled_by_more_of_it() -> None:
+    found, examples = robustness(probes([PAIR, OTHER], 2), RENDERER, by_length)
+    assert found["padding"] == {"fooled": 1.0, "fooled_low": 1.0, "fooled_high": 1.0, "probes": 2}
+    assert found["truncation"]["fooled"] == 0.0
+    assert found["typos"]["fooled"] == 0.0  # a tie fools nobody
+    assert found["confident_wrongness"]["fooled"] == 1.0
+    shown = [e for e in examples if e["probe"] == "confident_wrongness"]
+    assert [e["worse"] for e in shown] == [CONFIDENCE + OTHER.rejected, CONFIDENCE + PAIR.rejected]
+    assert all(e["gain"] > 0 for e in examples)
+
+
+def test_a_dressed_probe_counts_only_where_the_model_was_right() -> None:
+    found, _ = robustness(probes([PAIR], 1), RENDERER, lambda texts, _: -by_length(texts, _))
+    assert found["confident_wrongness"] == {"fooled": None, "fooled_low": None, "fooled_high": None, "probes": 0}
+
+
+def test_no_probes_and_probes_that_do_not_fit() -> None:
+    assert robustness([], RENDERER, by_length) == ({}, [])
+    assert robustness(probes([PAIR], 1), Renderer(tiny.tokenizer(), 40), by_length)[0] == {}
+
+
+def test_probes_are_of_different_prompts_and_the_same_each_time() -> None:
+    pairs = [Pair(prompt=f"q{n // 3}", chosen=f"yes {n}.", rejected="no", id=str(n)) for n in range(30)]
+    assert probes(pairs, 4) == probes(pairs, 4)
+    assert len({str(p.prompt) for p in probes(pairs, 4) if p.name == "padding"}) == 4
+    with pytest.raises(AttributeError):
+        probes(pairs, 4)[0].name = "other"  # type: ignore[misc]

@@ -1,0 +1,39 @@
+"""Scored data cut down to its best share: order kept, ties together, rows without a figure told."""
+
+from pathlib import Path
+
+import pytest
+
+from mlx_reward.inference.filter import Side, keep_share
+from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.files import read_jsonl, write_jsonl
+
+REWARDS = [3.0, 1.0, 4, 1.0, 5.0, None, 9.0, 2.0, 6.0, "7"]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "scored.jsonl"
+    write_jsonl(path, ({"id": i, "reward": r} for i, r in enumerate(REWARDS)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("side", "share", "ids"),
+    [("top", 0.5, [2, 4, 6, 8]), ("bottom", 0.25, [1, 3]), ("top", 1.0, [0, 1, 2, 3, 4, 6, 7, 8]), ("top", 0.01, [6])],
+)
+def test_the_share_is_kept_in_order(source: Path, side: Side, share: float, ids: list[int]) -> None:
+    target = source.with_name("kept.jsonl")
+    assert keep_share(source, target, "reward", side, share) == (len(ids), 8, 2)
+    assert [row["id"] for row in read_jsonl(target)] == ids
+
+
+@pytest.mark.parametrize(
+    ("field", "share", "message"),
+    [("reward", 0.0, "--top is 0.0: not a share"), ("score", 0.5, "no row has a number in the field 'score'")],
+)
+def test_what_cannot_be_done_is_one_line_and_writes_nothing(source: Path, field: str, share: float, message: str) -> None:
+    target = source.with_name("kept.jsonl")
+    with pytest.raises(InputError, match=message):
+        keep_share(source, target, field, "top", share)
+    assert not target.exists()

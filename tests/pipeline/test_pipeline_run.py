@@ -1,0 +1,216 @@
+"""The stages one after the other on a tiny backbone, in an empty folder, as dvc runs them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from mlx_lm import load
+
+from tests import ROOT, tiny
+
+STAGES = ["base", "data", "split", "train", "calibrate", "eval", "report", "gate"]
+QUICK = {
+    "base": {"source": "backbone", "quantize": None},
+    "train": {"num_layers": 2, "epochs": 1, "learning_rate": 0.01, "max_seq_length": 200, "batch_size": 8},
+    "split": {"valid_size": 0.2, "test_size": 0.2},
+    "gate": {"min_accuracy": 0.0, "max_ece": 1.0},
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project through which every stage went."""
+    project = make_project(tmp_path_factory.mktemp("finished"))
+    for name in STAGES:
+        answer = stage(project, name)
+        assert answer.returncode == 0, (name, answer.stderr)
+    return project
+
+
+def make_project(path: Path) -> Path:
+    """A folder with a tiny backbone, params.yaml, and 40 groups whose better responses hold more vowels."""
+    tiny.write_backbone(path / "backbone", bits=4)
+    (path / "data" / "raw").mkdir(parents=True)
+    rows = [
+        {"prompt": f"q{n}", "responses": ["aeiou" * (1 + n % 3), "bdafe", "xzvbn" * (1 + n % 2)], "scores": s}
+        for n, s in enumerate([[2, 1, 0], [2, 1, 0], [2, 1, 0], [0, 1, 2]] * 10)  # some wrong, as in life
+    ]
+    (path / "data" / "raw" / "mine.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    configure(path, data={"source": "data/raw/mine.jsonl"}, **QUICK)
+    return path
+
+
+def configure(project: Path, **sections: dict[str, object]) -> None:
+    path = project / "params.yaml"
+    params = yaml.safe_load((path if path.exists() else ROOT / "params.yaml").read_text())
+    for section, values in sections.items():
+        params[section] |= values
+    path.write_text(yaml.safe_dump(params))
+
+
+def stage(project: Path, name: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", f"stages.{name}"]
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_the_stages_run_and_leave_what_dvc_expects(finished: Path) -> None:
+    declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for entry in (o for s in declared.values() for kind in ("outs", "metrics", "plots") for o in s.get(kind, [])):
+        path = next(iter(entry)) if isinstance(entry, dict) else entry
+        assert (finished / path).exists(), path
+    evidence = json.loads((finished / "metrics" / "eval.json").read_text())
+    assert all(isinstance(v, (int, float)) for v in evidence.values())
+    assert 0 <= evidence["ece"] <= 1
+    assert evidence["pairs"] > 10
+    load(str(finished / "checkpoints/sft_merged_model"), adapter_path=str(finished / "checkpoints/rm_model_bt"))
+    assert "OpenBLAS" in stage_blas() or sys.platform != "linux"
+
+
+def stage_blas() -> str:
+    """Which BLAS a stage gets: importing mlx before mlx_reward in a stage once made training 20 times slower, silently."""
+    code = "import mlx_reward.pipeline.train; from mlx_reward.cpu import prepare; print(prepare.status())"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stdout
+
+
+@pytest.mark.slow
+def test_an_ensemble_of_whole_blocks_goes_through_every_stage(project: Path) -> None:
+    """What the default does not take: several members, full fine-tuning, rankings, blocks run again, curves, outside sets."""
+    (project / "others.jsonl").write_text('{"prompt": "q", "responses": ["aei", "bcd", "xz"], "scores": [3, 2, 1]}\n')
+    loss = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]["loss"] | {"kind": "plackett_luce"}
+    changes = {"members": 2, "fine_tune_type": "full", "grad_checkpoint": True, "report_to": "dvclive", "loss": loss}
+    configure(
+        project,
+        train=changes | {"num_layers": 1, "learning_rate": 1e-4},
+        split={"seed": 1},
+        eval={"benchmarks": ["others.jsonl"]},
+    )
+    for name in STAGES:
+        answer = stage(project, name)
+        assert answer.returncode == 0, (name, answer.stderr)
+    evidence = json.loads((project / "metrics" / "eval.json").read_text())
+    assert evidence["members"].keys() == {"1", "2"}
+    assert json.loads((project / "metrics" / "benchmarks.json").read_text())["others"]["kind"] == "groups"
+    assert (project / "metrics" / "live" / "plots" / "metrics" / "train" / "loss.tsv").exists()
+    row = json.loads((project / "checkpoints" / "test_rewards.jsonl").read_text().splitlines()[0])
+    assert row["uncertainty_chosen"] > 0
+    assert "Outside sets" in (project / "metrics" / "report.html").read_text()
+
+
+def test_isotonic_calibration_changes_probabilities_and_nothing_else(finished: Path, tmp_path: Path) -> None:
+    project = tmp_path / "isotonic"
+    shutil.copytree(finished, project)
+    configure(project, calibrate={"method": "isotonic"})
+    for name in ("calibrate", "eval"):
+        assert stage(project, name).returncode == 0
+    before, after = (json.loads((folder / "metrics" / "eval.json").read_text()) for folder in (finished, project))
+    assert after["calibration_knots"] > 0
+    assert {name for name in before if before[name] != after[name]} >= {"nll", "brier"}
+    for name in ("accuracy", "temperature", "nll_before", "reward_chosen_mean"):
+        assert before[name] == after[name]
+
+
+def test_two_runs_give_the_same_metrics_to_the_last_digit(finished: Path) -> None:
+    def metrics() -> dict[str, bytes]:
+        return {p.name: p.read_bytes() for p in sorted((finished / "metrics").rglob("*")) if p.is_file()}
+
+    first = metrics()
+    shutil.rmtree(finished / "metrics")
+    for name in STAGES[1:-1]:
+        assert stage(finished, name).returncode == 0
+    assert metrics() == first
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "values", "line"),
+    [
+        ("base", "base", {"source": "nowhere"}, "base.source is 'nowhere'"),
+        ("data", "data", {"source": "data/raw/typo.jsonl"}, "typo.jsonl: not there"),
+        ("split", "split", {"valid_size": 1.2}, "split.valid_size"),
+        ("train", "train", {"epochs": -1}, "train.epochs is -1"),
+        ("train", "train", {}, "no backbone there; run `dvc repro base`"),
+        ("calibrate", "calibrate", {}, "run `dvc repro train`"),
+        ("eval", "eval", {}, "run `dvc repro calibrate`"),
+        ("gate", "gate", {}, "run `dvc repro eval`"),
+    ],
+)
+def test_what_is_wrong_or_missing_is_one_line(
+    project: Path, name: str, section: str, values: dict[str, object], line: str
+) -> None:
+    configure(project, **{section: values})
+    answer = stage(project, name)
+    assert answer.returncode == 1
+    assert line in answer.stderr
+    assert len([text for text in answer.stderr.splitlines() if "[transformers]" not in text]) == 1
+
+
+def test_too_many_bad_rows_stop_with_a_table_of_reasons_and_leave_no_pairs(project: Path) -> None:
+    with (project / "data" / "raw" / "mine.jsonl").open("a") as file:
+        file.write('{"prompt": "q", "chosen": "a"}\n{"prompt": "q", "chosen": "a"}\nnot json\n')
+    answer = stage(project, "data")
+    assert answer.returncode == 1
+    assert answer.stdout.splitlines() == [
+        "       2 set aside as bad: field 'rejected' is missing",
+        "       1 set aside as bad: not JSON: Expecting value",
+    ]
+    assert "mine.jsonl, line 41: field 'rejected' is missing; 3 of 43 rows cannot be used, more than" in answer.stderr
+    assert list((project / "data" / "processed" / "rm").iterdir()) == []
+    configure(project, data={"max_bad_fraction": 0.1})
+    assert stage(project, "data").returncode == 0
+    rejected = (project / "data" / "processed" / "rm" / "rejected_rows.jsonl").read_text().splitlines()
+    assert [json.loads(line)["line"] for line in rejected] == [41, 42, 43]
+
+
+def test_a_closed_gate_says_which_bar_by_how_much(project: Path) -> None:
+    (project / "metrics").mkdir()
+    (project / "metrics" / "eval.json").write_text(json.dumps({"accuracy": 0.65, "ece": 0.05}))
+    configure(project, gate={"min_accuracy": 0.7, "max_ece": 0.1})
+    answer = stage(project, "gate")
+    assert answer.returncode == 1
+    assert answer.stderr == "error: the gate is closed: accuracy 0.6500 is 0.0500 below the bar of 0.7\n"
+
+
+def test_an_interrupt_leaves_nothing_half_written_and_the_next_run_works(project: Path) -> None:
+    for name in STAGES[:3]:
+        assert stage(project, name).returncode == 0
+    before = sorted(p for p in project.rglob("*"))
+    command = [sys.executable, "-m", "stages.train"]
+    for delay in (0.3, 1.5, 3.0):
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+        if process.returncode != 0 and delay > 1:
+            assert "Traceback" not in stderr
+            assert sorted(p for p in project.rglob("*")) == before
+        shutil.rmtree(project / "checkpoints" / "rm_model_bt", ignore_errors=True)
+        for left in ("train.json", "plots/train.json", "plots/valid.json"):
+            (project / "metrics" / left).unlink(missing_ok=True)
+    assert stage(project, "train").returncode == 0
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(project: Path) -> None:
+    """A file size limit stands in for the full disk: MLX itself writes a short file and says nothing."""
+    limit = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); import stages.base as s;"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    code = limit + "from mlx_reward.utils.errors import run; sys.exit(run(s.main))"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=project, env=environment, capture_output=True, text=True)
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
+    assert not (project / "checkpoints" / "sft_merged_model").exists()
+    assert list((project / "checkpoints").iterdir()) == []
