@@ -35,7 +35,10 @@ VOCABULARY = 64
 # Fields of ModelArgs by the value they get.
 FIELDS: list[tuple[Any, str]] = [
     (64, "vocab_size intermediate_size intermediate_size_mlp"),
-    (32, "hidden_size n_embd d_model moe_intermediate_size shared_expert_intermediate_size dim_model_base"),
+    (
+        32,
+        "hidden_size n_embd d_model moe_intermediate_size shared_expert_intermediate_size dim_model_base",
+    ),
     (
         2,
         "num_hidden_layers num_key_value_heads n_layer n_layers num_experts_per_tok sliding_window_pattern "
@@ -46,7 +49,10 @@ FIELDS: list[tuple[Any, str]] = [
         "num_attention_heads n_head n_heads num_experts num_local_experts n_routed_experts num_heads "
         "conv_kernel time_step_rank",
     ),
-    (8, "head_dim query_pre_attn_scalar qk_rope_head_dim qk_nope_head_dim v_head_dim state_size rotary_dim"),
+    (
+        8,
+        "head_dim query_pre_attn_scalar qk_rope_head_dim qk_nope_head_dim v_head_dim state_size rotary_dim",
+    ),
     (1e-05, "rms_norm_eps layer_norm_eps norm_eps layer_norm_epsilon norm_epsilon"),
     (10000.0, "rope_theta"),
     (256, "max_position_embeddings n_positions n_ctx"),
@@ -92,10 +98,15 @@ def build(name: str) -> nn.Module:
         raise ValueError(f"no value for {', '.join(missing)}")
     mx.random.seed(0)
     model: nn.Module = module.Model(
-        module.ModelArgs(**(known | ({"model_type": name} if "model_type" in {f.name for f in fields} else {})))
+        module.ModelArgs(
+            **(known | ({"model_type": name} if "model_type" in {f.name for f in fields} else {}))
+        )
     )
     model.update(
-        tree_map(lambda p: p * 1.5 + 0.05 * mx.random.normal(p.shape) if p.dtype == mx.float32 else p, model.parameters())
+        tree_map(
+            lambda p: p * 1.5 + 0.05 * mx.random.normal(p.shape) if p.dtype == mx.float32 else p,
+            model.parameters(),
+        )
     )
     mx.eval(model.parameters())
     model.freeze()
@@ -103,7 +114,11 @@ def build(name: str) -> nn.Module:
 
 
 def _required(field: "dataclasses.Field[Any]") -> bool:
-    return field.name != "model_type" and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    return (
+        field.name != "model_type"
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    )
 
 
 def trial(name: str) -> dict[str, str]:
@@ -123,7 +138,9 @@ def trial(name: str) -> dict[str, str]:
     losses = []
     for _ in range(12):
         value, gradients = value_and_grad(model)
-        model.update(tree_map(lambda p, g: p - 0.005 * mx.sign(g), model.trainable_parameters(), gradients))
+        model.update(
+            tree_map(lambda p, g: p - 0.005 * mx.sign(g), model.trainable_parameters(), gradients)
+        )
         mx.eval(model.parameters())
         losses.append(value.item())
     if not losses[-1] < losses[0]:
@@ -149,7 +166,9 @@ def main() -> None:
     if len(sys.argv) > 1:
         print(" | ".join(trial(sys.argv[1]).values()))
         return
-    names = sorted(m.name for m in pkgutil.iter_modules(mlx_lm.models.__path__) if _is_architecture(m.name))
+    names = sorted(
+        m.name for m in pkgutil.iter_modules(mlx_lm.models.__path__) if _is_architecture(m.name)
+    )
     print(INTRODUCTION)
     failed = []
     for name in names:
@@ -157,12 +176,16 @@ def main() -> None:
         if answer.returncode == 0:
             print(f"| {name} | {answer.stdout.splitlines()[-1]} |", flush=True)
         else:
-            failed.append(f"- {name}: {(answer.stderr.strip().splitlines() or ['no message'])[-1][:150]}")
+            failed.append(
+                f"- {name}: {(answer.stderr.strip().splitlines() or ['no message'])[-1][:150]}"
+            )
     print("\nNot shown to work:\n\n" + "\n".join(failed))
 
 
 def _is_architecture(name: str) -> bool:
-    source = (Path(mlx_lm.models.__path__[0]) / f"{name}.py").read_text()  # not imported: one ends the process then
+    source = (
+        Path(mlx_lm.models.__path__[0]) / f"{name}.py"
+    ).read_text()  # not imported: one ends the process then
     return "class ModelArgs" in source and "class Model(" in source
 
 

@@ -28,7 +28,12 @@ print(json.dumps(result))
 
 
 def measure(**environment: str) -> dict[str, list[float]]:
-    answer = subprocess.run([sys.executable, "-c", MEASURE], env=os.environ | environment, capture_output=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", MEASURE],
+        env=os.environ | environment,
+        capture_output=True,
+        check=True,
+    )
     return json.loads(answer.stdout)
 
 
@@ -39,7 +44,9 @@ def main() -> None:
         print(f"{ours.pop('blas')}, {threads} threads")
         for shape, (rate, error) in ours.items():
             slow = shipped[shape][0]
-            print(f"  {shape:<16} {rate:6.0f} GFLOPS, {rate / slow:5.1f} times MLX's own ({slow:.0f}), error {error:.0e}")
+            print(
+                f"  {shape:<16} {rate:6.0f} GFLOPS, {rate / slow:5.1f} times MLX's own ({slow:.0f}), error {error:.0e}"
+            )
 
 
 if __name__ == "__main__":

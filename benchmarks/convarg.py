@@ -33,8 +33,15 @@ def rankings() -> list[Row]:
         groups = [json.loads(line) for line in file]
     with gzip.open(DATA / "convarg_pairs.jsonl.gz", "rt") as file:
         pairs = [json.loads(line) for line in file]
-    score = {(g["prompt"], r): s for g in groups for r, s in zip(g["responses"], g["scores"], strict=True)}
-    both = [(score.get((p["prompt"], p["chosen"])), score.get((p["prompt"], p["rejected"]))) for p in pairs]
+    score = {
+        (g["prompt"], r): s
+        for g in groups
+        for r, s in zip(g["responses"], g["scores"], strict=True)
+    }
+    both = [
+        (score.get((p["prompt"], p["chosen"])), score.get((p["prompt"], p["rejected"])))
+        for p in pairs
+    ]
     higher = np.mean([a > b for a, b in both if a is not None and b is not None])
     sign = 1 if higher > 0.5 else -1
     return [g | {"scores": [sign * s for s in g["scores"]]} for g in groups]
@@ -44,7 +51,10 @@ def run(seed: int, pairs: int | None = None, changes: Row | None = None) -> Row:
     """The pipeline in a copy of the project, the debates of ``seed`` held out; trained on so many pairs, with ``changes``."""
     with tempfile.TemporaryDirectory() as temporary:
         project = Path(temporary) / "project"
-        subprocess.run(["git", "-c", "advice.detachedHead=false", "clone", "--quiet", str(ROOT), str(project)], check=True)
+        subprocess.run(
+            ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", str(ROOT), str(project)],
+            check=True,
+        )
         params = yaml.safe_load((project / "params.yaml").read_text())
         params["data"]["source"] = str(DATA / "convarg_pairs.jsonl.gz")
         params["split"] |= {"group_by": "debate", "seed": seed}
@@ -56,12 +66,20 @@ def run(seed: int, pairs: int | None = None, changes: Row | None = None) -> Row:
                 _cut(project / "data/processed/rm/rm_train.jsonl", pairs, seed)
             if stage == "eval":
                 lengths = _hold_out(project)
-            subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=project, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [sys.executable, "-m", f"stages.{stage}"],
+                cwd=project,
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
         found: Row = json.loads((project / "metrics/eval.json").read_text())
         valid = json.loads((project / "metrics/calibration.json").read_text())["valid_nll_before"]
         members = json.loads((project / "metrics/train.json").read_text()).get("members", {})
         for number, member in members.items():
-            print(f"member {number}: valid NLL {member['valid_nll']:.4f}, test {found['members'][number]}", flush=True)
+            print(
+                f"member {number}: valid NLL {member['valid_nll']:.4f}, test {found['members'][number]}",
+                flush=True,
+            )
         ranks = json.loads((project / "metrics/benchmarks.json").read_text())["rankings"]
     return found | {
         "ranking_spearman": ranks["spearman"],
@@ -79,10 +97,16 @@ def _cut(path: Path, count: int, seed: int) -> None:
 
 def _hold_out(project: Path) -> float:
     """Write the rankings of the held-out debates; the mean rank correlation of their lengths."""
-    prompts = {json.loads(line)["prompt"] for line in (project / "data/processed/rm/rm_test.jsonl").open()}
+    prompts = {
+        json.loads(line)["prompt"] for line in (project / "data/processed/rm/rm_test.jsonl").open()
+    }
     groups = [g for g in rankings() if g["prompt"] in prompts]
     (project / "rankings.jsonl").write_text("".join(json.dumps(g) + "\n" for g in groups))
-    return float(np.mean([spearmanr([len(r) for r in g["responses"]], g["scores"]).statistic for g in groups]))
+    return float(
+        np.mean(
+            [spearmanr([len(r) for r in g["responses"]], g["scores"]).statistic for g in groups]
+        )
+    )
 
 
 SHOWN = (
@@ -112,17 +136,41 @@ def curve(sizes: list[int]) -> None:
     rows = []
     for size in sizes:
         rows.append(run(0, size))
-        print(f"{size:>6} pairs: accuracy {rows[-1]['accuracy']:.4f}, Spearman {rows[-1]['ranking_spearman']:.4f}", flush=True)
+        print(
+            f"{size:>6} pairs: accuracy {rows[-1]['accuracy']:.4f}, Spearman {rows[-1]['ranking_spearman']:.4f}",
+            flush=True,
+        )
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
     middle = np.array([row["accuracy"] for row in rows])
-    spread = [middle - [row["accuracy_low"] for row in rows], np.array([row["accuracy_high"] for row in rows]) - middle]
-    axes.errorbar(sizes, middle, yerr=spread, marker="o", capsize=3, color="#2463a6", label="accuracy, 95 % interval")
-    axes.axhline(rows[0]["longer_wins_accuracy"], color="#888888", linestyle="--", label="the longer one")
-    axes.set(xscale="log", xlabel="training pairs", ylabel="accuracy on unseen debates", xticks=sizes, xticklabels=sizes)
+    spread = [
+        middle - [row["accuracy_low"] for row in rows],
+        np.array([row["accuracy_high"] for row in rows]) - middle,
+    ]
+    axes.errorbar(
+        sizes,
+        middle,
+        yerr=spread,
+        marker="o",
+        capsize=3,
+        color="#2463a6",
+        label="accuracy, 95 % interval",
+    )
+    axes.axhline(
+        rows[0]["longer_wins_accuracy"], color="#888888", linestyle="--", label="the longer one"
+    )
+    axes.set(
+        xscale="log",
+        xlabel="training pairs",
+        ylabel="accuracy on unseen debates",
+        xticks=sizes,
+        xticklabels=sizes,
+    )
     axes.minorticks_off()
     axes.legend(frameon=False, loc="lower right")
-    figure.savefig(ROOT / "benchmarks" / "convarg_curve.svg", metadata={"Date": None}, facecolor="white")
+    figure.savefig(
+        ROOT / "benchmarks" / "convarg_curve.svg", metadata={"Date": None}, facecolor="white"
+    )
 
 
 if __name__ == "__main__":
@@ -131,4 +179,6 @@ if __name__ == "__main__":
     else:
         changes = dict(a.removeprefix("train.").split("=", 1) for a in sys.argv[1:] if "=" in a)
         numbers = [int(a) for a in sys.argv[1:] if "=" not in a]
-        seeds(numbers or [0, 1, 2], {name: yaml.safe_load(value) for name, value in changes.items()})
+        seeds(
+            numbers or [0, 1, 2], {name: yaml.safe_load(value) for name, value in changes.items()}
+        )

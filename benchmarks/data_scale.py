@@ -16,7 +16,12 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[1]
-WORDS = [f"{a}{b}{c}" for a in ("ba", "ke", "mi", "so", "tu") for b in ("ran", "lin", "dor", "vex") for c in "aeiouy"] * 40
+WORDS = [
+    f"{a}{b}{c}"
+    for a in ("ba", "ke", "mi", "so", "tu")
+    for b in ("ran", "lin", "dor", "vex")
+    for c in "aeiouy"
+] * 40
 WORDS = [word + str(n % 40) for n, word in enumerate(WORDS)]
 
 
@@ -35,7 +40,8 @@ def pairs(count: int) -> Iterator[dict[str, object]]:
             prompt = last + " changed"
         elif kind == 3:
             prompt = [
-                {"role": r, "content": c} for r, c in zip(("user", "assistant", "user"), (last, good, asked), strict=True)
+                {"role": r, "content": c}
+                for r, c in zip(("user", "assistant", "user"), (last, good, asked), strict=True)
             ]
         elif kind == 0:
             last = asked
@@ -51,7 +57,9 @@ def project(folder: Path, count: int) -> Path:
     params["data"]["source"] = "pairs.jsonl"
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / "sft_merged_model").symlink_to(ROOT / "checkpoints" / "sft_merged_model")
+    (folder / "checkpoints" / "sft_merged_model").symlink_to(
+        ROOT / "checkpoints" / "sft_merged_model"
+    )
     return folder
 
 
@@ -60,22 +68,32 @@ def run(folder: Path, stage: str) -> tuple[float, float]:
     start = time.perf_counter()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [sys.executable, "-m", f"stages.{stage}"], cwd=folder, env=environment, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", f"stages.{stage}"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
     )
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"stage {stage} failed")
-    return time.perf_counter() - start, usage.ru_maxrss / (1 << 10 if sys.platform == "linux" else 1 << 20)
+    return time.perf_counter() - start, usage.ru_maxrss / (
+        1 << 10 if sys.platform == "linux" else 1 << 20
+    )
 
 
 def main() -> None:
-    print(f"{'pairs':>9} {'data s':>8} {'split s':>8} {'us/pair':>8} {'data MB':>8} {'split MB':>8}")
+    print(
+        f"{'pairs':>9} {'data s':>8} {'split s':>8} {'us/pair':>8} {'data MB':>8} {'split MB':>8}"
+    )
     for count in [int(n) for n in sys.argv[1:]] or [10_000, 100_000, 1_000_000]:
         with tempfile.TemporaryDirectory() as temporary:
             folder = project(Path(temporary), count)
             (data, data_mb), (split, split_mb) = run(folder, "data"), run(folder, "split")
         each = 1e6 * (data + split) / count
-        print(f"{count:>9} {data:>8.1f} {split:>8.1f} {each:>8.1f} {data_mb:>8.0f} {split_mb:>8.0f}", flush=True)
+        print(
+            f"{count:>9} {data:>8.1f} {split:>8.1f} {each:>8.1f} {data_mb:>8.0f} {split_mb:>8.0f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,11 @@ from tests import tiny
 from tests.exchange.test_exchange import trained
 
 ROOT = Path(__file__).parents[1]
-PROMPTS = ["short?", "a rather longer question, is it not?", [{"role": "user", "content": "What is 2 + 2?"}]]
+PROMPTS = [
+    "short?",
+    "a rather longer question, is it not?",
+    [{"role": "user", "content": "What is 2 + 2?"}],
+]
 RESPONSES = ["yes", "no, and this goes on for a while, quite a while in fact", "4"]
 PEER = """
 import json, sys, torch
@@ -42,13 +46,19 @@ for line in sys.stdin:
 
 def messages() -> list[list[dict[str, str]]]:
     asked = [p if isinstance(p, list) else [{"role": "user", "content": p}] for p in PROMPTS]
-    return [[*before, {"role": "assistant", "content": r}] for before, r in zip(asked, RESPONSES, strict=True)]
+    return [
+        [*before, {"role": "assistant", "content": r}]
+        for before, r in zip(asked, RESPONSES, strict=True)
+    ]
 
 
 def prepared(name: str, folder: Path) -> dict[str, Any]:
     """Export ``name``; what it scores here."""
     if name == "trained":
-        model, base = ROOT / "checkpoints" / "rm_model_bt", ROOT / "checkpoints" / "sft_merged_model"
+        model, base = (
+            ROOT / "checkpoints" / "rm_model_bt",
+            ROOT / "checkpoints" / "sft_merged_model",
+        )
     else:
         base = trained(folder, name, bits=4)
         model = folder / "rm_model_bt"
@@ -62,13 +72,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         work = [prepared(name, Path(temporary) / name) for name in names]
         lines = "".join(json.dumps(w) + "\n" for w in work)
-        answer = subprocess.run([sys.argv[1], "-c", PEER], input=lines, capture_output=True, text=True)
+        answer = subprocess.run(
+            [sys.argv[1], "-c", PEER], input=lines, capture_output=True, text=True
+        )
     if answer.returncode:
         raise SystemExit(answer.stderr[-2000:])
     print(f"{'':<10}{'alone':>10}{'batch':>10}   scores")
-    for name, ours, theirs in zip(names, work, map(json.loads, answer.stdout.splitlines()), strict=True):
-        apart = [max(abs(a - b) for a, b in zip(ours["scores"], theirs[how], strict=True)) for how in ("alone", "batch")]
-        print(f"{name:<10}{apart[0]:>10.1e}{apart[1]:>10.1e}   {[round(s, 3) for s in ours['scores']]}")
+    for name, ours, theirs in zip(
+        names, work, map(json.loads, answer.stdout.splitlines()), strict=True
+    ):
+        apart = [
+            max(abs(a - b) for a, b in zip(ours["scores"], theirs[how], strict=True))
+            for how in ("alone", "batch")
+        ]
+        print(
+            f"{name:<10}{apart[0]:>10.1e}{apart[1]:>10.1e}   {[round(s, 3) for s in ours['scores']]}"
+        )
 
 
 if __name__ == "__main__":

@@ -123,17 +123,24 @@ def theirs(target: Path, file: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-    model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(
+        file.parent, gguf_file=file.name, dtype=torch.float32
+    ).eval()
     ids = [tokenizer(p, add_special_tokens=False)["input_ids"] for p in PROMPTS]
     with torch.no_grad():
         logits = [model(torch.tensor([i])).logits[0, -1].tolist() for i in ids]
     tokens = [tokenizer(s, add_special_tokens=False)["input_ids"] for s in strings()]
     # transformers reads every GGUF of this kind with plain byte-level splitting; the file says "smollm", single digits first.
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
     )
     named = [tokenizer(s, add_special_tokens=False)["input_ids"] for s in strings()]
-    target.write_text(json.dumps({"ids": ids, "logits": logits, "tokens": tokens, "tokens_as_named": named}))
+    target.write_text(
+        json.dumps({"ids": ids, "logits": logits, "tokens": tokens, "tokens_as_named": named})
+    )
 
 
 def compare(a: Path, b: Path) -> None:
@@ -141,10 +148,20 @@ def compare(a: Path, b: Path) -> None:
     for prompt, x, y in zip(PROMPTS, first["logits"], second["logits"], strict=True):
         x, y = np.array(x), np.array(y)
         gap, same = np.abs(x - y).max(), x.argmax() == y.argmax()
-        print(f"{prompt[:30]!r:36} max |difference| {gap:.2e} of {np.ptp(y):.1f}, same first: {same}")
-    for key, what in (("tokens", "as it reads the file"), ("tokens_as_named", "with the pre-tokenizer that the file names")):
-        wrong = [s for s, x, y in zip(strings(), first["tokens"], second[key], strict=True) if x != y]
-        print(f"tokenizer: {len(wrong)} of {len(strings())} strings differ from transformers {what}", *map(repr, wrong[:4]))
+        print(
+            f"{prompt[:30]!r:36} max |difference| {gap:.2e} of {np.ptp(y):.1f}, same first: {same}"
+        )
+    for key, what in (
+        ("tokens", "as it reads the file"),
+        ("tokens_as_named", "with the pre-tokenizer that the file names"),
+    ):
+        wrong = [
+            s for s, x, y in zip(strings(), first["tokens"], second[key], strict=True) if x != y
+        ]
+        print(
+            f"tokenizer: {len(wrong)} of {len(strings())} strings differ from transformers {what}",
+            *map(repr, wrong[:4]),
+        )
 
 
 if __name__ == "__main__":

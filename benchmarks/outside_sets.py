@@ -29,10 +29,16 @@ def main() -> None:
 
     for source in sys.argv[1:]:
         found: dict[str, Any] = measure(source, renderer, score)
-        print(f"{name(source)}: {found['kind']}, {found['questions']} questions, {found['unusable']} unusable")
+        print(
+            f"{name(source)}: {found['kind']}, {found['questions']} questions, {found['unusable']} unusable"
+        )
         for key in ("score", "accuracy", "spearman", "kendall", "ndcg", "best_of_n_regret"):
             if key in found:
-                interval = f"{found[f'{key}_low']:.3f} to {found[f'{key}_high']:.3f}" if f"{key}_low" in found else ""
+                interval = (
+                    f"{found[f'{key}_low']:.3f} to {found[f'{key}_high']:.3f}"
+                    if f"{key}_low" in found
+                    else ""
+                )
                 print(f"  {key:<18}{found[key]:.4f}  {interval}")
         for part, value in (found.get("sections") or found.get("subsets") or {}).items():
             print(f"    {part:<30}{value}", flush=True)

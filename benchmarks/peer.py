@@ -15,14 +15,18 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
 
-DEVICE = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+DEVICE = (
+    "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+)
 
 
 def load(gguf: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """The same weights as ours, with a head for one reward."""
     folder, file = gguf.rsplit("/", 1)
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, gguf_file=file, num_labels=1, dtype=dtype)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        folder, gguf_file=file, num_labels=1, dtype=dtype
+    )
     model.is_quantized = False  # the weights were unpacked on the way in, but the trainer would refuse them for their origin
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     model.config.pad_token_id = tokenizer.pad_token_id
@@ -60,7 +64,12 @@ def train(work: dict[str, Any], gguf: str, dtype: torch.dtype) -> dict[str, floa
         clock = Clock()
         data = Dataset.from_list(work["pairs"])
         RewardTrainer(
-            model, args=config, train_dataset=data, processing_class=tokenizer, peft_config=lora, callbacks=[clock]
+            model,
+            args=config,
+            train_dataset=data,
+            processing_class=tokenizer,
+            peft_config=lora,
+            callbacks=[clock],
         ).train()
     return {"seconds": clock.ends[-1] - clock.ends[1], "units": 8 * (len(clock.ends) - 2)}
 
@@ -73,7 +82,10 @@ def score(work: dict[str, Any], gguf: str, dtype: torch.dtype) -> dict[str, floa
     texts = sorted(work["texts"], key=len)
     groups = [texts[i : i + work["batch"]] for i in range(0, len(texts), work["batch"])]
     groups = groups[:: work.get("every", 1)]
-    encoded = [tokenizer(g, return_tensors="pt", padding=True, truncation=True, max_length=1024).to(DEVICE) for g in groups]
+    encoded = [
+        tokenizer(g, return_tensors="pt", padding=True, truncation=True, max_length=1024).to(DEVICE)
+        for g in groups
+    ]
     model(**encoded[0]).logits.cpu()
     start = time.perf_counter()
     for batch in encoded:
@@ -90,7 +102,9 @@ def peak_mb() -> float:
     """Of the accelerator where there is one that counts, of the process otherwise."""
     if DEVICE == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        2**20 if sys.platform == "darwin" else 2**10
+    )
 
 
 def main() -> None:

@@ -15,7 +15,16 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 STAGES = ("base", "data", "split", "train", "calibrate", "eval")
-SHOWN = ("accuracy", "longer_wins_accuracy", "bag_of_words_accuracy", "ece_before", "ece", "nll_before", "nll", "pairs")
+SHOWN = (
+    "accuracy",
+    "longer_wins_accuracy",
+    "bag_of_words_accuracy",
+    "ece_before",
+    "ece",
+    "nll_before",
+    "nll",
+    "pairs",
+)
 
 
 def configure(path: Path, changes: list[str]) -> None:
@@ -40,7 +49,12 @@ def main() -> None:
         evidence = json.loads((project / "metrics" / "eval.json").read_text())
         subsets = json.loads((project / "metrics" / "plots" / "subset_accuracy.json").read_text())
     print("\n".join(f"{name:<22} {evidence[name]:.4f}" for name in SHOWN))
-    print("\n".join(f"{s['subset']:<22} {s['accuracy']:.4f} ({s['low']:.3f} to {s['high']:.3f})" for s in subsets))
+    print(
+        "\n".join(
+            f"{s['subset']:<22} {s['accuracy']:.4f} ({s['low']:.3f} to {s['high']:.3f})"
+            for s in subsets
+        )
+    )
 
 
 if __name__ == "__main__":

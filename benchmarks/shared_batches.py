@@ -27,7 +27,7 @@ from mlx_reward.backbones.load import load_backbone
 from mlx_reward.config.reader import read_section
 from mlx_reward.config.train import TrainSettings
 from mlx_reward.data.chat import load_renderer
-from mlx_reward.data.dataset import Comparisons, compare
+from mlx_reward.data.dataset import PreferenceDataset, tokenize
 from mlx_reward.data.pair import Pair, read_pairs
 from mlx_reward.data.sampler import epoch
 from mlx_reward.engine.engine import score
@@ -41,7 +41,9 @@ BASE, SPLITS = ROOT / "checkpoints" / "sft_merged_model", ROOT / "data" / "proce
 DATA = Path(os.environ.get("PREFERENCE_DATA", ROOT.parent / "shared" / "data"))
 
 
-def independent(comparisons: Comparisons, batch_size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+def independent(
+    comparisons: PreferenceDataset, batch_size: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
     """As ``epoch``, but in an order that looks at nothing."""
     order = rng.permutation(len(comparisons.pairs))
     for start in range(0, len(order), batch_size):
@@ -50,7 +52,9 @@ def independent(comparisons: Comparisons, batch_size: int, rng: np.random.Genera
 
 def starter(_: int) -> tuple[list[Pair], ...]:
     """Train, valid and test; of a single epoch there is nothing to choose by valid, so it is one pair."""
-    train, valid, test = (read_pairs(SPLITS / f"rm_{part}.jsonl") for part in ("train", "valid", "test"))
+    train, valid, test = (
+        read_pairs(SPLITS / f"rm_{part}.jsonl") for part in ("train", "valid", "test")
+    )
     return train, valid[:1], test
 
 
@@ -64,13 +68,16 @@ def convarg(seed: int) -> tuple[list[Pair], ...]:
     def some(count: int, test: bool) -> list[Pair]:
         chosen = [i for i, row in enumerate(rows) if (row["debate"] in held_out) == test]
         return [
-            Pair(rows[i]["prompt"], rows[i]["chosen"], rows[i]["rejected"], id=str(i)) for i in rng.permutation(chosen)[:count]
+            Pair(rows[i]["prompt"], rows[i]["chosen"], rows[i]["rejected"], id=str(i))
+            for i in rng.permutation(chosen)[:count]
         ]
 
     return some(600, False), some(1, False), some(400, True)
 
 
-def fit(order: object, parts: list[Comparisons], settings: TrainSettings) -> tuple[float, float, float]:
+def fit(
+    order: object, parts: list[PreferenceDataset], settings: TrainSettings
+) -> tuple[float, float, float]:
     """Accuracy and NLL on test, and the seconds that training took, with batches in this ``order``."""
     fitted, valid, test = parts
     mx.random.seed(settings.seed)
@@ -92,9 +99,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as empty:
         os.environ["XDG_CACHE_HOME"] = empty
         for seed in [int(a) for a in sys.argv[2:]] or [0, 1, 2]:
-            settings = read_section(ROOT / "params.yaml", "train", TrainSettings).model_copy(update={"seed": seed, "epochs": 1})
+            settings = read_section(ROOT / "params.yaml", "train", TrainSettings).model_copy(
+                update={"seed": seed, "epochs": 1}
+            )
             renderer = load_renderer(BASE, settings.max_seq_length)
-            parts = [compare(pairs, renderer) for pairs in {"starter": starter, "convarg": convarg}[name](seed)]
+            parts = [
+                tokenize(pairs, renderer)
+                for pairs in {"starter": starter, "convarg": convarg}[name](seed)
+            ]
             for way, order in ways.items():
                 found[way].append(fit(order, parts, settings))
                 print(
@@ -103,7 +115,9 @@ def main() -> None:
                 )
     for way, rows in found.items():
         mean, spread = np.mean(rows, axis=0), np.std(rows, axis=0)
-        print(f"{way:<12} mean{mean[0]:>10.4f}{mean[1]:>8.4f}{mean[2]:>9.0f}   deviation {spread[0]:.4f} {spread[1]:.4f}")
+        print(
+            f"{way:<12} mean{mean[0]:>10.4f}{mean[1]:>8.4f}{mean[2]:>9.0f}   deviation {spread[0]:.4f} {spread[1]:.4f}"
+        )
 
 
 if __name__ == "__main__":

@@ -37,7 +37,9 @@ def pairs(name: str, count: int) -> list[Work]:
         with gzip.open(DATA / name, "rt") as file:
             for line in file:
                 try:
-                    yield from (item for item in convert(json.loads(line)) if isinstance(item, dict))
+                    yield from (
+                        item for item in convert(json.loads(line)) if isinstance(item, dict)
+                    )
                 except BadRow:
                     continue
 
@@ -50,10 +52,14 @@ def conversation(prompt: Any, response: str) -> list[dict[str, str]]:
 
 
 def for_trl(found: list[Work]) -> list[Work]:
-    return [{side: conversation(p["prompt"], p[side]) for side in ("chosen", "rejected")} for p in found]
+    return [
+        {side: conversation(p["prompt"], p[side]) for side in ("chosen", "rejected")} for p in found
+    ]
 
 
-def train_ours(found: list[Work], num_layers: int, epochs: int, batch_size: int) -> dict[str, float]:
+def train_ours(
+    found: list[Work], num_layers: int, epochs: int, batch_size: int
+) -> dict[str, float]:
     """Seconds for all epochs, what is computed once included, and the pairs trained on."""
     import mlx.core as mx
 
@@ -62,21 +68,35 @@ def train_ours(found: list[Work], num_layers: int, epochs: int, batch_size: int)
     from mlx_reward.config.reader import read_section
     from mlx_reward.config.train import TrainSettings
     from mlx_reward.data.chat import load_renderer
-    from mlx_reward.data.dataset import compare
+    from mlx_reward.data.dataset import tokenize
     from mlx_reward.data.pair import Pair
     from mlx_reward.engine.feature_store import frozen_features
     from mlx_reward.model.adapters import with_adapters
     from mlx_reward.training.trainer import Frozen, train
 
-    rows = [Pair(prompt=p["prompt"], chosen=p["chosen"], rejected=p["rejected"], id=str(n)) for n, p in enumerate(found)]
-    training = compare(rows, load_renderer(BASE, 1024))
-    changes = {"num_layers": num_layers, "epochs": epochs, "batch_size": batch_size, "evals_per_epoch": 1}
+    rows = [
+        Pair(prompt=p["prompt"], chosen=p["chosen"], rejected=p["rejected"], id=str(n))
+        for n, p in enumerate(found)
+    ]
+    training = tokenize(rows, load_renderer(BASE, 1024))
+    changes = {
+        "num_layers": num_layers,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "evals_per_epoch": 1,
+    }
     settings = read_section(ROOT / "params.yaml", "train", TrainSettings).model_copy(update=changes)
     mx.random.seed(0)
     model = with_adapters(load_backbone(BASE), num_layers, rank=8, scale=2.0, dropout=0.0)
     start = time.perf_counter()
     states = frozen_features(engine, training.texts, training.prompts, "auto", digest(BASE))
-    train(engine, training, compare(rows[:2], load_renderer(BASE, 1024)), settings, Frozen(states, None))
+    train(
+        engine,
+        training,
+        tokenize(rows[:2], load_renderer(BASE, 1024)),
+        settings,
+        Frozen(states, None),
+    )
     return {"seconds": time.perf_counter() - start, "units": len(rows) * epochs}
 
 
@@ -92,7 +112,11 @@ def score_ours(texts: list[tuple[Any, str]]) -> dict[str, float]:
     score(model, tokens[:8], [json.dumps(p) for p, _ in texts[:8]])
     start = time.perf_counter()
     score(model, tokens, [json.dumps(p) for p, _ in texts])
-    return {"seconds": time.perf_counter() - start, "units": len(texts), "tokens": sum(map(len, tokens))}
+    return {
+        "seconds": time.perf_counter() - start,
+        "units": len(texts),
+        "tokens": sum(map(len, tokens)),
+    }
 
 
 def evaluate_ours(found: list[Work]) -> dict[str, float]:
@@ -105,7 +129,9 @@ def best_of() -> list[tuple[str, str]]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(BASE)
-    ids = tokenizer.encode("\n".join(p["chosen"] for p in pairs("ultrafeedback_1200.jsonl.gz", 600)))
+    ids = tokenizer.encode(
+        "\n".join(p["chosen"] for p in pairs("ultrafeedback_1200.jsonl.gz", 600))
+    )
     prompts = [tokenizer.decode(ids[512 * i : 512 * (i + 1)]) for i in range(64)]
     responses = [tokenizer.decode(ids[40_000 + 64 * i : 40_064 + 64 * i]) for i in range(64 * 16)]
     return [(prompts[i // 16], response) for i, response in enumerate(responses)]
@@ -214,10 +240,14 @@ def main() -> None:
         print(json.dumps(found | {"peak_mb": peak_mb()}))
         return
     python, names, gguf = sys.argv[1], sys.argv[2:] or list(JOBS), model_file()
-    print(f"BLAS: {prepare.status()}\n{'':<58}{'ours':>8}{'float32':>9}{'bfloat16':>9}{'times':>7}{'MB':>7}{'f32 MB':>8}")
+    print(
+        f"BLAS: {prepare.status()}\n{'':<58}{'ours':>8}{'float32':>9}{'bfloat16':>9}{'times':>7}{'MB':>7}{'f32 MB':>8}"
+    )
     for name in names:
         title, _, kind, work, unit = JOBS[name]
-        runs = [ours(name)] + [theirs(python, kind, work(), gguf, dtype) for dtype in ("float32", "bfloat16")]
+        runs = [ours(name)] + [
+            theirs(python, kind, work(), gguf, dtype) for dtype in ("float32", "bfloat16")
+        ]
         rates = [run["units"] / run["seconds"] for run in runs]
         memory = [run["peak_mb"] for run in runs]
         shown = f"{rates[0]:>8.2f}{rates[1]:>9.2f}{rates[2]:>9.2f}{rates[0] / max(rates[1:]):>7.1f}"

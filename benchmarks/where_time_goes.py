@@ -35,9 +35,15 @@ BASE = Path(__file__).parents[1] / "checkpoints" / "sft_merged_model"
 RNG = np.random.default_rng(0)
 
 
-def texts(prompts: int, prompt: int, responses: int, response: int) -> tuple[list[list[int]], list[int]]:
+def texts(
+    prompts: int, prompt: int, responses: int, response: int
+) -> tuple[list[list[int]], list[int]]:
     heads = [RNG.integers(1000, 40000, prompt).tolist() for _ in range(prompts)]
-    found = [head + RNG.integers(1000, 40000, response).tolist() for head in heads for _ in range(responses)]
+    found = [
+        head + RNG.integers(1000, 40000, response).tolist()
+        for head in heads
+        for _ in range(responses)
+    ]
     return found, [i for i in range(prompts) for _ in range(responses)]
 
 
@@ -48,7 +54,9 @@ def once(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def in_turn(work: Callable[[], object], ways: Sequence[Callable[[], AbstractContextManager[None]]]) -> list[float]:
+def in_turn(
+    work: Callable[[], object], ways: Sequence[Callable[[], AbstractContextManager[None]]]
+) -> list[float]:
     """The best of three runs each way, after one that does not count.
 
     They are taken in turn, so that a machine that becomes slower does so for all of them.
@@ -106,12 +114,22 @@ def profile(model: RewardNetwork, limit: float) -> None:
         mx.eval(value_and_grad(model))
 
     ideal = tokens * linear_flops(model) / limit / 1e9
-    print(f"\n8 pairs, prompts of 200 tokens, responses of 100; the linear layers' matmul alone takes {ideal:.2f} s forward")
+    print(
+        f"\n8 pairs, prompts of 200 tokens, responses of 100; the linear layers' matmul alone takes {ideal:.2f} s forward"
+    )
     for name, work, matmuls in (("forward", forward, 1), ("forward and backward", both, 2)):
-        whole, no_attention, no_swiglu = in_turn(work, (nullcontext, without_attention, without_swiglu))
-        parts = {"linear layers": matmuls * ideal, "attention": whole - no_attention, "SwiGLU": whole - no_swiglu}
+        whole, no_attention, no_swiglu = in_turn(
+            work, (nullcontext, without_attention, without_swiglu)
+        )
+        parts = {
+            "linear layers": matmuls * ideal,
+            "attention": whole - no_attention,
+            "SwiGLU": whole - no_swiglu,
+        }
         parts["the rest: adapters, norms, rotary embedding, waiting"] = whole - sum(parts.values())
-        print(f"{name}: {whole:.2f} s, {matmuls * ideal / whole:.0%} of it at the machine's matmul rate")
+        print(
+            f"{name}: {whole:.2f} s, {matmuls * ideal / whole:.0%} of it at the machine's matmul rate"
+        )
         for part, took in parts.items():
             print(f"  {part:<55}{took:6.2f} s {took / whole:5.0%}")
 
@@ -124,7 +142,9 @@ def break_even(frozen: int) -> None:
     streams = lanes()
 
     def step(below: FrozenStates | None) -> Callable[[], object]:
-        value_and_grad = nn.value_and_grad(model, lambda m: rewards(m, found, prompts, streams, below).sum())
+        value_and_grad = nn.value_and_grad(
+            model, lambda m: rewards(m, found, prompts, streams, below).sum()
+        )
         return lambda: mx.eval(value_and_grad(model))
 
     def compute() -> mx.array:
@@ -134,7 +154,10 @@ def break_even(frozen: int) -> None:
 
     took, plain = seconds(compute), seconds(step(None))
     known = seconds(step(FrozenStates.of_texts(compute(), found)))
-    print(f"{frozen:>38}{took:>9.2f}{plain:>9.2f}{known:>9.2f}{took / (plain - known):>14.1f}", flush=True)
+    print(
+        f"{frozen:>38}{took:>9.2f}{plain:>9.2f}{known:>9.2f}{took / (plain - known):>14.1f}",
+        flush=True,
+    )
 
 
 def growth(model: RewardNetwork, most: int) -> None:
@@ -146,7 +169,9 @@ def growth(model: RewardNetwork, most: int) -> None:
         took = once(lambda f=found, p=prompts: score(model, f, p))
         print(f"{count:>38}{took:>10.1f}{took / count * 1e6:>13.0f}", flush=True)
         count *= 10
-    print("\nbest of N, 4 prompts of 512 tokens, responses of 64:   N   seconds   each text alone, by tokens")
+    print(
+        "\nbest of N, 4 prompts of 512 tokens, responses of 64:   N   seconds   each text alone, by tokens"
+    )
     first = 0.0
     for n in (1, 2, 4, 8, 16, 32):
         found, prompts = texts(4, 512, n, 64)
@@ -159,7 +184,9 @@ def main() -> None:
     limit = gigaflops(lanes())
     print(f"{prepare.status()}; float32 matmul {limit:.0f} GFLOPS on all streams")
     model = with_adapters(load_backbone(BASE), -1, rank=8, scale=2.0, dropout=0.0)
-    model.head.weight = mx.ones(model.head.weight.shape) * 0.01  # from zero, no gradient would reach the adapters' first half
+    model.head.weight = (
+        mx.ones(model.head.weight.shape) * 0.01
+    )  # from zero, no gradient would reach the adapters' first half
     profile(model, limit)
     print("\n8 pairs, frozen blocks:                   once     step    known    pays from")
     for frozen in (10, 18, 22):

@@ -32,7 +32,11 @@ def main() -> None:
     linear_to_lora_layers(policy, 4, {"rank": 8, "scale": 2.0, "dropout": 0.0})
     rows = [json.loads(line) for line in (ROOT / "data" / "starter" / "trivia.jsonl").open()][:16]
     prompts = GRPODataset(
-        [{"prompt": row["prompt"], "answer": "", "system": "Answer in a sentence."} for row in rows], tokenizer
+        [
+            {"prompt": row["prompt"], "answer": "", "system": "Answer in a sentence."}
+            for row in rows
+        ],
+        tokenizer,
     )
     mx.random.seed(0)
     train_grpo(

@@ -20,7 +20,9 @@ def main() -> None:
     policy, reward_model = sys.argv[1:3]
     steps = int(sys.argv[3]) if len(sys.argv) > 3 else 4
     rows = [json.loads(line) for line in (ROOT / "data" / "starter" / "trivia.jsonl").open()][:16]
-    prompts = Dataset.from_list([{"prompt": [{"role": "user", "content": row["prompt"]}]} for row in rows])
+    prompts = Dataset.from_list(
+        [{"prompt": [{"role": "user", "content": row["prompt"]}]} for row in rows]
+    )
     settings = GRPOConfig(
         output_dir="grpo",
         max_steps=steps,
@@ -33,11 +35,19 @@ def main() -> None:
         bf16=torch.cuda.is_available(),
         seed=0,
     )
-    trainer = GRPOTrainer(policy, reward_funcs=reward_model, args=settings, train_dataset=prompts, peft_config=LoraConfig())
+    trainer = GRPOTrainer(
+        policy,
+        reward_funcs=reward_model,
+        args=settings,
+        train_dataset=prompts,
+        peft_config=LoraConfig(),
+    )
     trainer.train()
     for entry in trainer.state.log_history:
         if "reward" in entry:
-            print(f"step {entry['step']}: mean reward {entry['reward']:+.3f}, deviation {entry['reward_std']:.3f}")
+            print(
+                f"step {entry['step']}: mean reward {entry['reward']:+.3f}, deviation {entry['reward_std']:.3f}"
+            )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ PUBLIC = {
     "InputError": "mlx_reward.utils.errors",
 }
 
-os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would tell everyone that PyTorch is missing
+os.environ.setdefault(
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS", "1"
+)  # it would tell everyone that PyTorch is missing
 
 
 def __getattr__(name: str) -> Any:

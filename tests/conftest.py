@@ -27,8 +27,12 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = with_adapters(load_backbone(base), 2, **lora)  # type: ignore[arg-type]  # by name
     mx.random.seed(3)
     model.head.weight = mx.random.normal(model.head.weight.shape)
-    model.apply_to_modules(lambda _, m: "lora_b" in m and m.update({"lora_b": mx.random.normal(m.lora_b.shape)}))
-    config = checkpoint.RewardConfig("checkpoints/sft_merged_model", digest(base), tiny.CHATML, 200, 0.5, 2.0, {})
+    model.apply_to_modules(
+        lambda _, m: "lora_b" in m and m.update({"lora_b": mx.random.normal(m.lora_b.shape)})
+    )
+    config = checkpoint.RewardConfig(
+        "checkpoints/sft_merged_model", digest(base), tiny.CHATML, 200, 0.5, 2.0, {}
+    )
     checkpoint.save(folder / "rm_model_bt", [trainable(model)], adapter_config(2, **lora), config)  # type: ignore[arg-type]
     write_json(folder / "calibration.json", {"temperature": 2.0})
     return folder

@@ -46,12 +46,20 @@ class _Handler(BaseHTTPRequestHandler):
         page = self.site.pages.get(path)
         if page is None:
             return self._missing()
-        start = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted and self.site.takes_ranges else 0
+        start = (
+            int(wanted.removeprefix("bytes=").split("-")[0])
+            if wanted and self.site.takes_ranges
+            else 0
+        )
         if start and start >= len(page):
             return self.send_error(416)
         self.send_response(206 if start else 200)
         tag = hashlib.sha256(page).hexdigest()
-        for name, value in {"Content-Length": str(len(page) - start), "ETag": f'"{tag}"', **self.site.headers}.items():
+        for name, value in {
+            "Content-Length": str(len(page) - start),
+            "ETag": f'"{tag}"',
+            **self.site.headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if body:

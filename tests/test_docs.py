@@ -15,7 +15,16 @@ from tests.pipeline.test_pipeline_run import configure, make_project
 
 pytestmark = pytest.mark.slow
 PAGES = ["train", "report", "label", "serve", "export", "machines", "rl"]
-COPIED = ("mlx_reward", "stages", "data/starter", "dvc.yaml", "params.yaml", ".dvc/config", ".dvcignore", ".gitignore")
+COPIED = (
+    "mlx_reward",
+    "stages",
+    "data/starter",
+    "dvc.yaml",
+    "params.yaml",
+    ".dvc/config",
+    ".dvcignore",
+    ".gitignore",
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +46,24 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(120)  # one in six the wrong way round: enough to learn, and never all right
     ]
     (folder / "data" / "raw" / "mine.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    bash(folder, ["git init -q", "git config user.email a@b", "git config user.name a", "git add -A", "git commit -qm all"])
+    bash(
+        folder,
+        [
+            "git init -q",
+            "git config user.email a@b",
+            "git config user.name a",
+            "git add -A",
+            "git commit -qm all",
+        ],
+    )
     return folder
 
 
 def bash(folder: Path, commands: list[str]) -> str:
     """The output of ``commands``, of which none may fail."""
-    command = folder / ".commands" / "mlx-reward"  # a program, not a function of the shell: `kill %1` has to reach it
+    command = (
+        folder / ".commands" / "mlx-reward"
+    )  # a program, not a function of the shell: `kill %1` has to reach it
     command.parent.mkdir(exist_ok=True)
     command.write_text('#!/bin/sh\nexec python -m mlx_reward "$@"\n')
     command.chmod(0o755)
@@ -63,6 +83,9 @@ def test_every_page_is_run() -> None:
 def test_the_commands_of_a_page_run(project: Path, page: str) -> None:
     text = (ROOT / "docs" / f"{page}.md").read_text()
     blocks = re.findall(r"```console\n(.*?)```", text, re.S)
-    bash(project, [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")])
+    bash(
+        project,
+        [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")],
+    )
     for code in re.findall(r"```python\n(.*?)```", text, re.S):
         assert bash(project, [f"python - <<'END'\n{code}\nEND"])

@@ -54,12 +54,20 @@ def tokenizer() -> PreTrainedTokenizerFast:
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIAL])
     return PreTrainedTokenizerFast(
-        tokenizer_object=backend, eos_token="<|im_end|>", pad_token="<|endoftext|>", chat_template=CHATML
+        tokenizer_object=backend,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        chat_template=CHATML,
     )
 
 
 def config(architecture: str) -> dict[str, object]:
-    return {"model_type": architecture, "vocab_size": 259, **COMMON, **(EXTRA | WINDOWED)[architecture]}
+    return {
+        "model_type": architecture,
+        "vocab_size": 259,
+        **COMMON,
+        **(EXTRA | WINDOWED)[architecture],
+    }
 
 
 def model(architecture: str, seed: int = 0) -> nn.Module:
@@ -85,7 +93,11 @@ def write_backbone(folder: Path, architecture: str = "llama", bits: int | None =
     if bits:
         nn.quantize(built, group_size=32, bits=bits)
         settings["quantization"] = {"group_size": 32, "bits": bits}
-    mx.save_safetensors(str(folder / "model.safetensors"), dict(tree_flatten(built.parameters())), metadata={"format": "mlx"})
+    mx.save_safetensors(
+        str(folder / "model.safetensors"),
+        dict(tree_flatten(built.parameters())),
+        metadata={"format": "mlx"},
+    )
     (folder / "config.json").write_text(json.dumps(settings))
     tokenizer().save_pretrained(folder)
     return folder

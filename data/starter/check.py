@@ -35,18 +35,26 @@ def ngrams(text: str, size: int = 8) -> set[tuple[str, ...]]:
 
 
 def read_groups(files: list[Path]) -> list[dict]:
-    return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def shape_problems(groups: list[dict]) -> list[str]:
     """Rows that are not one prompt, four different ranked responses and three named defects."""
-    problems = [f"{id}: id used {n} times" for id, n in Counter(g["id"] for g in groups).items() if n > 1]
+    problems = [
+        f"{id}: id used {n} times" for id, n in Counter(g["id"] for g in groups).items() if n > 1
+    ]
     for g in groups:
         if len(g["responses"]) != 4 or len({r.strip() for r in g["responses"]}) != 4:
             problems.append(f"{g['id']}: needs 4 different responses")
         if g["scores"] != [3, 2, 1, 0]:
             problems.append(f"{g['id']}: scores must be [3, 2, 1, 0]")
-        if g["defects"][0] is not None or not set(g["defects"][1:]) <= DEFECTS or len(g["defects"]) != 4:
+        if (
+            g["defects"][0] is not None
+            or not set(g["defects"][1:]) <= DEFECTS
+            or len(g["defects"]) != 4
+        ):
             problems.append(f"{g['id']}: defects must be null and three of {sorted(DEFECTS)}")
     return problems
 
@@ -66,7 +74,11 @@ def shared_ngrams(groups: list[dict], size: int = 8) -> list[str]:
 
 def longer_wins(groups: list[dict]) -> float:
     """Share of pairs whose better response is the longer one in characters; a tie counts one half."""
-    outcomes = [0.5 if len(a) == len(b) else float(len(a) > len(b)) for g in groups for a, b in combinations(g["responses"], 2)]
+    outcomes = [
+        0.5 if len(a) == len(b) else float(len(a) > len(b))
+        for g in groups
+        for a, b in combinations(g["responses"], 2)
+    ]
     return sum(outcomes) / len(outcomes)
 
 
@@ -81,12 +93,16 @@ def main() -> int:
     print(f"prompts               {len(groups)} in {len(files)} topics")
     print(f"longer response wins  {longer:.3f} of pairs (0.45 to 0.55)")
     print(f"mean characters       {' '.join(f'{n:.0f}' for n in lengths)} (best to worst)")
-    print(f"defects               {', '.join(f'{d} {n / defects.total():.3f}' for d, n in defects.most_common())}")
+    print(
+        f"defects               {', '.join(f'{d} {n / defects.total():.3f}' for d, n in defects.most_common())}"
+    )
     if not 0.45 <= longer <= 0.55:
         problems.append(f"the longer response wins in {longer:.3f} of pairs")
     if share > 0.20:
         problems.append(f"{worst} is {share:.3f} of all defects, over 0.20")
-    print("\n".join(problems) or "no two responses share 8 words in a row; every row is well formed")
+    print(
+        "\n".join(problems) or "no two responses share 8 words in a row; every row is well formed"
+    )
     return 1 if problems else 0
 
 

@@ -21,9 +21,18 @@ def convert(source: Path, target: Path, bits: int | None) -> None:
     """Write the model in ``source`` to the empty folder ``target``, with ``bits`` a weight unless it is quantized already."""
     config = read_config(source)
     if not list(source.glob("model*.safetensors")):
-        raise InputError(f"{source}: no weights (model*.safetensors) in this folder; name one that holds a whole model")
+        raise InputError(
+            f"{source}: no weights (model*.safetensors) in this folder; name one that holds a whole model"
+        )
     if bits is None or "quantization" in config or "quantization_config" in config:
-        _copy(source, target, "model*.safetensors", "model.safetensors.index.json", "config.json", *TOKENIZER_FILES)
+        _copy(
+            source,
+            target,
+            "model*.safetensors",
+            "model.safetensors.index.json",
+            "config.json",
+            *TOKENIZER_FILES,
+        )
         return
     with contextlib.redirect_stdout(io.StringIO()):  # mlx_lm prints its own progress
         model, config = quantize_model(_load(source), config, group_size=64, bits=bits)
@@ -37,11 +46,15 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{folder}: no config.json in this folder; name one that holds a whole model") from None
+        raise InputError(
+            f"{folder}: no config.json in this folder; name one that holds a whole model"
+        ) from None
     except ValueError as error:
         raise InputError(f"{folder / 'config.json'}: not JSON ({error})") from None
     if not isinstance(config, dict) or "model_type" not in config:
-        raise InputError(f"{folder / 'config.json'}: field 'model_type' is missing; this is no language model")
+        raise InputError(
+            f"{folder / 'config.json'}: field 'model_type' is missing; this is no language model"
+        )
     return config
 
 
@@ -53,7 +66,9 @@ def _copy(source: Path, target: Path, *patterns: str) -> None:
 def _load(source: Path) -> Any:
     try:
         return load(str(source))[0]
-    except Exception as error:  # whatever a damaged or foreign model makes mlx_lm or transformers raise
+    except (
+        Exception
+    ) as error:  # whatever a damaged or foreign model makes mlx_lm or transformers raise
         raise InputError(f"{source}: mlx_lm cannot open it ({_first_line(error)})") from None
 
 
@@ -62,7 +77,9 @@ def check(folder: Path, source: str) -> None:
     try:
         load(str(folder), lazy=True)
     except Exception as error:  # as above: the reason is told, whatever its kind
-        raise InputError(f"base.source {source!r}: mlx_lm cannot open the result ({_first_line(error)})") from None
+        raise InputError(
+            f"base.source {source!r}: mlx_lm cannot open the result ({_first_line(error)})"
+        ) from None
 
 
 def _first_line(error: Exception) -> str:

@@ -35,12 +35,23 @@ def convert(file: Path, target: Path) -> None:
     found, metadata = _load(file)
     architecture = metadata.get("general.architecture")
     if architecture != "llama":
-        raise InputError(f"{file}: architecture {architecture!r}; GGUF files of llama models are read, others from the hub")
-    heads = (_int(metadata, "llama.attention.head_count"), _int(metadata, "llama.attention.head_count_kv"))
-    weights = dict(_renamed(name, tensor, *heads) for name, tensor in sorted(found.items()) if name != "rope_freqs.weight")
+        raise InputError(
+            f"{file}: architecture {architecture!r}; GGUF files of llama models are read, others from the hub"
+        )
+    heads = (
+        _int(metadata, "llama.attention.head_count"),
+        _int(metadata, "llama.attention.head_count_kv"),
+    )
+    weights = dict(
+        _renamed(name, tensor, *heads)
+        for name, tensor in sorted(found.items())
+        if name != "rope_freqs.weight"
+    )
     config = _config(metadata, weights)
     tensors.save(target / "model.safetensors", weights)
-    (target / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (target / "config.json").write_text(
+        json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+    )
     write_tokenizer(metadata, file, target)
 
 
@@ -77,7 +88,11 @@ def _renamed(name: str, tensor: mx.array, heads: int, key_heads: int) -> tuple[s
 
 def unpermute(rows: mx.array, heads: int) -> mx.array:
     """Undo llama.cpp's order, which pairs the two halves of each head for its rotary embedding (convert_hf_to_gguf.py)."""
-    return rows.reshape(heads, rows.shape[0] // heads // 2, 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
+    return (
+        rows.reshape(heads, rows.shape[0] // heads // 2, 2, *rows.shape[1:])
+        .swapaxes(1, 2)
+        .reshape(rows.shape)
+    )
 
 
 def _config(metadata: Metadata, weights: dict[str, mx.array]) -> dict[str, Any]:
@@ -90,7 +105,9 @@ def _config(metadata: Metadata, weights: dict[str, mx.array]) -> dict[str, Any]:
         "num_attention_heads": _int(metadata, "llama.attention.head_count"),
         "num_key_value_heads": _int(metadata, "llama.attention.head_count_kv"),
         "rms_norm_eps": round(_number(metadata, "llama.attention.layer_norm_rms_epsilon"), 10),
-        "rope_theta": _number(metadata, "llama.rope.freq_base") if "llama.rope.freq_base" in metadata else 10000.0,
+        "rope_theta": _number(metadata, "llama.rope.freq_base")
+        if "llama.rope.freq_base" in metadata
+        else 10000.0,
         "max_position_embeddings": _int(metadata, "llama.context_length"),
         "vocab_size": len(metadata["tokenizer.ggml.tokens"]),
         "tie_word_embeddings": "lm_head.weight" not in weights,
@@ -101,7 +118,9 @@ def _config(metadata: Metadata, weights: dict[str, mx.array]) -> dict[str, Any]:
     if bits:
         common = max(bits.values(), key=list(bits.values()).count)
         config["quantization"] = {"group_size": GROUP_SIZE, "bits": common, "mode": "affine"} | {
-            name.removesuffix(".scales"): {"group_size": GROUP_SIZE, "bits": b} for name, b in bits.items() if b != common
+            name.removesuffix(".scales"): {"group_size": GROUP_SIZE, "bits": b}
+            for name, b in bits.items()
+            if b != common
         }
     return config
 

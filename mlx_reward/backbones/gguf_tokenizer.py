@@ -36,7 +36,10 @@ def write_tokenizer(metadata: dict[str, Any], file: Path, target: Path) -> None:
     }
     PreTrainedTokenizerFast(
         tokenizer_object=backend(
-            tokens, metadata["tokenizer.ggml.token_type"].tolist(), metadata["tokenizer.ggml.merges"], pre
+            tokens,
+            metadata["tokenizer.ggml.token_type"].tolist(),
+            metadata["tokenizer.ggml.merges"],
+            pre,
         ),
         chat_template=metadata.get("tokenizer.chat_template"),
         clean_up_tokenization_spaces=False,
@@ -47,7 +50,9 @@ def write_tokenizer(metadata: dict[str, Any], file: Path, target: Path) -> None:
 def backend(tokens: list[str], types: list[int], merges: list[str], pre: str) -> Tokenizer:
     """Byte-level BPE over ``tokens`` with ``merges`` ("a b"); those of type CONTROL are special."""
     pairs = [(left, right) for left, right in (merge.split(" ") for merge in merges)]
-    tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=pairs))
+    tokenizer = Tokenizer(
+        models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=pairs)
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(PRE_TOKENIZERS[pre])
     tokenizer.decoder = decoders.ByteLevel()
     special = [t for t, kind in zip(tokens, types, strict=True) if kind == CONTROL]

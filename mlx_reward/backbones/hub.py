@@ -8,13 +8,24 @@ from mlx_reward.utils.errors import InputError
 
 ENDPOINT: str | None = None  # the hub itself, or HF_ENDPOINT
 CACHE: Path | None = None  # the hub's own cache folder, or HF_HOME
-PATTERNS = ["*.json", "model*.safetensors", "*.model", "*.tiktoken", "*.txt", "*.jinja"]  # data only, no code
+PATTERNS = [
+    "*.json",
+    "model*.safetensors",
+    "*.model",
+    "*.tiktoken",
+    "*.txt",
+    "*.jinja",
+]  # data only, no code
 
 
 def download(repo: str, revision: str | None) -> Path:
     """The hub's local copy of ``repo``; what was fetched before a break is not fetched again on the next run."""
     try:
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=PATTERNS, endpoint=ENDPOINT, cache_dir=CACHE))
+        return Path(
+            snapshot_download(
+                repo, revision=revision, allow_patterns=PATTERNS, endpoint=ENDPOINT, cache_dir=CACHE
+            )
+        )
     except Exception as error:  # its client lets errors of the HTTP library of the day through
         reason = " ".join(str(error).split())[:300]
         raise InputError(

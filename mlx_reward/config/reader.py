@@ -27,8 +27,12 @@ class _Loader(yaml.SafeLoader):
 
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(true|false|True|False|TRUE|FALSE)$"), list("tTfF"))
-_KINDS = re.compile(r"int|float|str|bool|none|.*[A-Z\[].*|constrained-.*")  # how pydantic names what a value may be
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("(true|false|True|False|TRUE|FALSE)$"), list("tTfF")
+)
+_KINDS = re.compile(
+    r"int|float|str|bool|none|.*[A-Z\[].*|constrained-.*"
+)  # how pydantic names what a value may be
 
 S = TypeVar("S", bound=Settings)
 
@@ -37,7 +41,9 @@ def read_section(path: Path, section: str, kind: type[S]) -> S:
     """``section`` of the YAML file at ``path`` as ``kind``; InputError names key, value and what is allowed."""
     params = _read_yaml(path)
     if not isinstance(params, dict) or section not in params:
-        raise InputError(f"{path}: section '{section}' is missing; take it over from the project's params.yaml")
+        raise InputError(
+            f"{path}: section '{section}' is missing; take it over from the project's params.yaml"
+        )
     try:
         return kind.model_validate(params[section])
     except ValidationError as error:
@@ -55,7 +61,9 @@ def _read_yaml(path: Path) -> Any:
 
 def _explain(section: str, error: ValidationError) -> str:
     first = error.errors()[0]
-    key = ".".join([section, *(str(part) for part in first["loc"] if not _KINDS.fullmatch(str(part)))])
+    key = ".".join(
+        [section, *(str(part) for part in first["loc"] if not _KINDS.fullmatch(str(part)))]
+    )
     if first["type"] == "extra_forbidden":
         return f"{key} is unknown; remove it or mend its spelling"
     if first["type"] == "missing":
@@ -65,7 +73,9 @@ def _explain(section: str, error: ValidationError) -> str:
 
 
 def _hint(value: object) -> str:
-    return " (a number stands without quotes)" if isinstance(value, str) and _is_number(value) else ""
+    return (
+        " (a number stands without quotes)" if isinstance(value, str) and _is_number(value) else ""
+    )
 
 
 def _is_number(text: str) -> bool:

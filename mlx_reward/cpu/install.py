@@ -11,14 +11,25 @@ import mlx.nn as nn
 from mlx_reward.cpu.activations import gelu, gelu_approx, swiglu
 from mlx_reward.cpu.attention import attention
 
-OURS = {"scaled_dot_product_attention": attention, "swiglu": swiglu, "gelu": gelu, "gelu_approx": gelu_approx}
+OURS = {
+    "scaled_dot_product_attention": attention,
+    "swiglu": swiglu,
+    "gelu": gelu,
+    "gelu_approx": gelu_approx,
+}
 
 
 def modules(model: nn.Module) -> list[Any]:
     """The Python modules that define ``model`` and its parts, and mlx.nn; none on a GPU, where nothing is replaced."""
     if mx.default_device() != mx.Device(mx.cpu):
         return []
-    return [nn, *(sys.modules[name] for name in sorted({type(part).__module__ for _, part in model.named_modules()}))]
+    return [
+        nn,
+        *(
+            sys.modules[name]
+            for name in sorted({type(part).__module__ for _, part in model.named_modules()})
+        ),
+    ]
 
 
 @contextmanager

@@ -23,7 +23,9 @@ def prepare() -> None:
     if not sys.platform.startswith("linux") or not _has_cpu_build():
         _status = ""
         return
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # every core has a stream of its own: mlx_reward/engine/streams.py
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # every core has a stream of its own: mlx_reward/engine/streams.py
     # MLX evaluates depth first beyond this width, which runs one stream after the other instead of side by side.
     os.environ.setdefault("MLX_BFS_MAX_WIDTH", "10000")
     keep_freed_memory()

@@ -18,7 +18,10 @@ PLAIN_TEMPLATE = (
     "{{ bos_token or '' }}{% for m in messages %}{{ m['role'] | capitalize }}: {{ m['content'] }}\n\n{% endfor %}"
     "{{ eos_token or '' }}"
 )
-_MARK, _END = "\ue000", "\ue001"  # private-use characters that stand in for control-token look-alikes
+_MARK, _END = (
+    "\ue000",
+    "\ue001",
+)  # private-use characters that stand in for control-token look-alikes
 
 
 class TooLong(InputError):
@@ -36,16 +39,24 @@ class Rendered:
 class Renderer:
     """Renders (prompt, response) with one tokenizer, template and length limit."""
 
-    def __init__(self, tokenizer: Any, max_seq_length: int, chat_template: str | None = None) -> None:
+    def __init__(
+        self, tokenizer: Any, max_seq_length: int, chat_template: str | None = None
+    ) -> None:
         self.chat_template = chat_template or tokenizer.chat_template or PLAIN_TEMPLATE
         self.max_seq_length = max_seq_length
         self._tokenizer = tokenizer
-        self._special = sorted((t.content for t in _special_tokens(tokenizer)), key=len, reverse=True)
+        self._special = sorted(
+            (t.content for t in _special_tokens(tokenizer)), key=len, reverse=True
+        )
         self._ids = {text: tokenizer.convert_tokens_to_ids(text) for text in self._special}
         self._hidden = [*self._special, _MARK]
-        self._find_special = re.compile("(" + "|".join(map(re.escape, self._special)) + ")" if self._special else "(?!)")
+        self._find_special = re.compile(
+            "(" + "|".join(map(re.escape, self._special)) + ")" if self._special else "(?!)"
+        )
         self._find_hidden = re.compile("|".join(map(re.escape, self._hidden)))
-        self._takes_system = self._accepts([{"role": "system", "content": "x"}, {"role": "user", "content": "x"}])
+        self._takes_system = self._accepts(
+            [{"role": "system", "content": "x"}, {"role": "user", "content": "x"}]
+        )
 
     def render(self, prompt: str | list[Message], response: str) -> Rendered:
         """Tokens of the whole conversation, at most ``max_seq_length``.
@@ -82,12 +93,16 @@ class Renderer:
     @property
     def last_token(self) -> str | None:
         """The special token that every rendered conversation ends with, if any."""
-        tokens = self._encode([{"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}])
+        tokens = self._encode(
+            [{"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}]
+        )
         return next((text for text, id in self._ids.items() if id == tokens[-1]), None)
 
     def _closing(self) -> str:
         """What the template puts behind a response."""
-        return self._apply([{"role": "user", "content": "x"}, {"role": "assistant", "content": _MARK}]).rpartition(_MARK)[2]
+        return self._apply(
+            [{"role": "user", "content": "x"}, {"role": "assistant", "content": _MARK}]
+        ).rpartition(_MARK)[2]
 
     def _ever_shorter(self, messages: list[Message], response: str) -> Iterator[list[Message]]:
         yield messages
@@ -98,7 +113,10 @@ class Renderer:
         last = messages[-1]
         keep = len(self._tokenizer(last["content"], add_special_tokens=False)["input_ids"])
         while keep > 0:
-            over = len(self._encode([last, {"role": "assistant", "content": response}])) - self.max_seq_length
+            over = (
+                len(self._encode([last, {"role": "assistant", "content": response}]))
+                - self.max_seq_length
+            )
             keep -= max(over, 1)
             last = {**last, "content": self._last_tokens(messages[-1]["content"], keep)}
             yield [last]
@@ -106,7 +124,9 @@ class Renderer:
     def _last_tokens(self, text: str, count: int) -> str:
         if count <= 0:
             return ""
-        offsets = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        offsets = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
+            "offset_mapping"
+        ]
         return text[offsets[-count][0] :]
 
     def _encode(self, messages: list[Message]) -> list[int]:
@@ -116,13 +136,23 @@ class Renderer:
         if hidden == messages or _MARK not in text:
             return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
         pieces = (p for p in self._find_special.split(text) if p)
-        return [i for p in pieces for i in ([self._ids[p]] if p in self._ids else self._spell(self._reveal(p)))]
+        return [
+            i
+            for p in pieces
+            for i in ([self._ids[p]] if p in self._ids else self._spell(self._reveal(p)))
+        ]
 
     def _apply(self, messages: list[Message]) -> str:
         try:
-            return str(self._tokenizer.apply_chat_template(messages, chat_template=self.chat_template, tokenize=False))
+            return str(
+                self._tokenizer.apply_chat_template(
+                    messages, chat_template=self.chat_template, tokenize=False
+                )
+            )
         except TemplateError as error:
-            raise InputError(f"the backbone's chat template refuses this conversation: {error}") from None
+            raise InputError(
+                f"the backbone's chat template refuses this conversation: {error}"
+            ) from None
 
     def _accepts(self, messages: list[Message]) -> bool:
         try:
@@ -145,15 +175,25 @@ class Renderer:
         return re.sub(f"{_MARK}(\\d+){_END}", lambda m: self._hidden[int(m[1])], text)
 
     def _spell(self, text: str) -> list[int]:
-        return list(self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+        return list(
+            self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        )
 
 
 def _special_tokens(tokenizer: Any) -> list[Any]:
     return [t for t in tokenizer.added_tokens_decoder.values() if t.special]
 
 
-def load_renderer(backbone: Path, max_seq_length: int, chat_template: str | None = None) -> Renderer:
+def load_renderer(
+    backbone: Path, max_seq_length: int, chat_template: str | None = None
+) -> Renderer:
     """The renderer of the backbone folder; ``chat_template`` overrides its template (a checkpoint records its own)."""
-    if not (backbone / "tokenizer_config.json").exists():  # else transformers would look for it on the hub
+    if not (
+        backbone / "tokenizer_config.json"
+    ).exists():  # else transformers would look for it on the hub
         raise InputError(f"{backbone}: no backbone there; run `dvc repro base`, which makes it")
-    return Renderer(AutoTokenizer.from_pretrained(backbone, local_files_only=True), max_seq_length, chat_template)
+    return Renderer(
+        AutoTokenizer.from_pretrained(backbone, local_files_only=True),
+        max_seq_length,
+        chat_template,
+    )

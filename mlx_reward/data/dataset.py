@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from mlx_reward.data.chat import Rendered, Renderer, TooLong
 from mlx_reward.data.pair import Pair
 
-Members = NDArray[np.int64]  # (P,) indices into Comparisons.pairs, as of a batch
+Members = NDArray[np.int64]  # (P,) indices into PreferenceDataset.pairs, as of a batch
 
 
 @dataclass(frozen=True)
-class Comparisons:
+class PreferenceDataset:
     """``texts``: token ids of N different texts; ``prompts``: (N,) which prompt each answers; ``chosen``, ``rejected``: (P,)
     indices into them; ``pairs``: (P,) rows. ``cut`` texts lost part of their prompt; ``dropped`` pairs did not fit at all.
     """
@@ -33,11 +33,13 @@ class Comparisons:
         """(P,) r_chosen - r_rejected from the (N,) rewards of the texts."""
         return rewards[self.chosen] - rewards[self.rejected]
 
-    def complaints(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """A line about pairs that were dropped, if any."""
         if not self.dropped:
             return []
-        return [f"{len(self.dropped)} pairs dropped, a response is over max_seq_length: {', '.join(self.dropped)}"]
+        return [
+            f"{len(self.dropped)} pairs dropped, a response is over max_seq_length: {', '.join(self.dropped)}"
+        ]
 
     def counts(self) -> dict[str, int]:
         """Flat counts for a metrics file."""
@@ -50,7 +52,7 @@ class Comparisons:
         }
 
 
-def compare(pairs: Iterable[Pair], renderer: Renderer) -> Comparisons:
+def tokenize(pairs: Iterable[Pair], renderer: Renderer) -> PreferenceDataset:
     """Render every different text once. Pairs with a response that alone is too long are dropped; their ids are listed."""
     index: dict[tuple[str, str], int] = {}
     rendered: list[Rendered] = []
@@ -71,7 +73,7 @@ def compare(pairs: Iterable[Pair], renderer: Renderer) -> Comparisons:
             dropped.append(pair.id)
     chosen, rejected = (np.array([k[i] for k in kept], dtype=np.int64) for i in (0, 1))
     prompts = [prompt for prompt, _ in index]
-    return Comparisons(
+    return PreferenceDataset(
         [r.tokens for r in rendered],
         prompts,
         chosen,
@@ -84,7 +86,7 @@ def compare(pairs: Iterable[Pair], renderer: Renderer) -> Comparisons:
 
 @dataclass(frozen=True)
 class Batch:
-    """P comparisons over M texts. ``texts``: (M,) indices into Comparisons.texts; ``chosen``, ``rejected``: (P,) into these;
+    """P comparisons over M texts. ``texts``: (M,) indices into PreferenceDataset.texts; ``chosen``, ``rejected``: (P,) into these;
     ``members``: the comparisons.
     """
 
@@ -94,7 +96,7 @@ class Batch:
     members: Members
 
 
-def batch_of(comparisons: Comparisons, members: Members) -> Batch:
+def collate(comparisons: PreferenceDataset, members: Members) -> Batch:
     """The comparisons ``members`` and the different texts that they are between."""
     both = np.concatenate([comparisons.chosen[members], comparisons.rejected[members]])
     texts, inverse = np.unique(both, return_inverse=True)

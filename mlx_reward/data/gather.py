@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mlx_reward.config.data import DataSettings
-from mlx_reward.data.deduplicate import Ledger
+from mlx_reward.data.deduplicate import PairIndex
 from mlx_reward.data.ingest import Item, Rejected
 from mlx_reward.data.pair import Pair, iterate_pairs
 from mlx_reward.data.sources.source import Place
@@ -26,14 +26,17 @@ class Gathered:
     bad_rows: int = 0
     first_bad: Rejected | None = None
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)  # (kind, reason)
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: PairIndex = field(default_factory=PairIndex)
 
 
 def gather(items: Iterable[Item], folder: Path) -> Gathered:
     """Write pairs and what is set aside to files in ``folder``."""
     found = Gathered(folder / "pairs.jsonl", folder / "aside.jsonl")
     last: Place | None = None
-    with found.pairs.open("w", encoding="utf-8") as pairs, found.aside.open("w", encoding="utf-8") as aside:
+    with (
+        found.pairs.open("w", encoding="utf-8") as pairs,
+        found.aside.open("w", encoding="utf-8") as aside,
+    ):
         for place, item in items:
             found.rows += place != last
             last = place
@@ -47,7 +50,10 @@ def gather(items: Iterable[Item], folder: Path) -> Gathered:
 
 def reasons(found: Gathered) -> str:
     """A line for each reason why something was set aside, the most frequent first."""
-    return "".join(f"{n:>8} set aside as {kind}: {reason}\n" for (kind, reason), n in found.reasons.most_common())
+    return "".join(
+        f"{n:>8} set aside as {kind}: {reason}\n"
+        for (kind, reason), n in found.reasons.most_common()
+    )
 
 
 def refuse_if_bad(found: Gathered, settings: DataSettings) -> None:
@@ -71,9 +77,13 @@ def settle(found: Gathered) -> Iterator[Pair]:
         for number, pair in enumerate(pairs):
             fate = fates.get(number)
             if fate is None or fate.kept:
-                yield pair if fate is None or fate.votes is None else replace(pair, votes=fate.votes)
+                yield (
+                    pair if fate is None or fate.votes is None else replace(pair, votes=fate.votes)
+                )
             else:
-                _set_aside(found, Rejected(*found.ledger.place(number), fate.kind, fate.reason), aside)
+                _set_aside(
+                    found, Rejected(*found.ledger.place(number), fate.kind, fate.reason), aside
+                )
 
 
 def aside(found: Gathered) -> Iterator[dict[str, str | int]]:

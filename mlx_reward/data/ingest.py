@@ -44,7 +44,9 @@ def pairs(rows: Rows, convert: Converter, group_by: str | None, ratings: Ratings
         yield from _from_ratings(group)
 
 
-def _from_row(place: Place, row: Row, convert: Converter, group_by: str | None, ratings: Ratings) -> Iterator[Item]:
+def _from_row(
+    place: Place, row: Row, convert: Converter, group_by: str | None, ratings: Ratings
+) -> Iterator[Item]:
     """All of a row or nothing: a row with one unusable pair gives none."""
     found = list(convert(row))
     drafts = [item for item in found if not isinstance(item, (Tie, Rated))]
@@ -63,7 +65,14 @@ def _from_ratings(group: list[tuple[Rated, dict[str, Any]]]) -> Iterator[Item]:
     place: Place = (origin["place"][0], origin["place"][1])
     responses, scores = [rated.response for rated, _ in group], [rated.score for rated, _ in group]
     if len(group) == 1:
-        yield place, Rejected(*place, "bad", "the only response to its prompt, so there is nothing to compare it with")
+        yield (
+            place,
+            Rejected(
+                *place,
+                "bad",
+                "the only response to its prompt, so there is nothing to compare it with",
+            ),
+        )
         return
     try:
         drafts = list(ranked(first.prompt, responses, scores, {"subset": first.subset}))
@@ -89,7 +98,14 @@ def _id(place: Place, row: Row) -> str:
 def _group(row: Row, group_by: str | None) -> str | None:
     if group_by is None:
         return None
-    for fields in (row, *(row[name] for name in ("data", "fields", "metadata") if isinstance(row.get(name), dict))):
+    for fields in (
+        row,
+        *(row[name] for name in ("data", "fields", "metadata") if isinstance(row.get(name), dict)),
+    ):
         if fields.get(group_by) is not None:
-            return json.dumps(fields[group_by]) if isinstance(fields[group_by], (dict, list)) else str(fields[group_by])
+            return (
+                json.dumps(fields[group_by])
+                if isinstance(fields[group_by], (dict, list))
+                else str(fields[group_by])
+            )
     raise BadRow(f"field '{group_by}', which split.group_by names, is missing")

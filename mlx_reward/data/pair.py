@@ -34,7 +34,11 @@ class Pair:
     @property
     def prompt_key(self) -> str:
         """Equal for equal prompts, whichever form they have."""
-        messages = [{"role": "user", "content": self.prompt}] if isinstance(self.prompt, str) else self.prompt
+        messages = (
+            [{"role": "user", "content": self.prompt}]
+            if isinstance(self.prompt, str)
+            else self.prompt
+        )
         return json.dumps([[m["role"], m["content"]] for m in messages])
 
     @property

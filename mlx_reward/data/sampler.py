@@ -5,12 +5,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mlx_reward.data.dataset import Comparisons, Members
+from mlx_reward.data.dataset import Members, PreferenceDataset
 
-Left = dict[int, dict[int, list[int]]]  # of each text, the comparisons with each other text that are in no batch yet
+Left = dict[
+    int, dict[int, list[int]]
+]  # of each text, the comparisons with each other text that are in no batch yet
 
 
-def epoch(comparisons: Comparisons, batch_size: int, rng: np.random.Generator) -> Iterator[Members]:
+def batch_sampler(
+    comparisons: PreferenceDataset, batch_size: int, rng: np.random.Generator
+) -> Iterator[Members]:
     """(P,) indices of all comparisons once, ``batch_size`` a batch (the last may be smaller), in an order drawn from ``rng``.
 
     A batch is of one prompt and between few texts, as far as the prompt has as many comparisons; what each prompt has left
@@ -19,8 +23,12 @@ def epoch(comparisons: Comparisons, batch_size: int, rng: np.random.Generator) -
     prompts: dict[str, list[int]] = {}
     for i, pair in enumerate(comparisons.pairs):
         prompts.setdefault(pair.prompt_key, []).append(i)
-    ordered = (_dense(comparisons, np.array(members), batch_size, rng) for members in prompts.values())
-    blocks = [m[start : start + batch_size] for m in ordered for start in range(0, len(m), batch_size)]
+    ordered = (
+        _dense(comparisons, np.array(members), batch_size, rng) for members in prompts.values()
+    )
+    blocks = [
+        m[start : start + batch_size] for m in ordered for start in range(0, len(m), batch_size)
+    ]
     waiting = np.zeros(0, dtype=np.int64)
     for i in rng.permutation(len(blocks)):
         if len(blocks[i]) == batch_size:
@@ -34,7 +42,9 @@ def epoch(comparisons: Comparisons, batch_size: int, rng: np.random.Generator) -
         yield waiting
 
 
-def _dense(comparisons: Comparisons, members: Members, batch_size: int, rng: np.random.Generator) -> Members:
+def _dense(
+    comparisons: PreferenceDataset, members: Members, batch_size: int, rng: np.random.Generator
+) -> Members:
     """``members``, comparisons of one prompt, ordered so that every ``batch_size`` of them in a row are between few texts.
 
     Greedy: a batch takes in one text after the other, next the one with most comparisons to those it has, and among equals
@@ -76,7 +86,10 @@ def _batch(left: Left, luck: dict[int, int], room: int) -> list[int]:
 
 def _forget(left: Left, first: int, second: int) -> None:
     """They have no more comparisons between them."""
-    for text, other in {(first, second), (second, first)}:  # one, where a text is compared with itself
+    for text, other in {
+        (first, second),
+        (second, first),
+    }:  # one, where a text is compared with itself
         del left[text][other]
         if not left[text]:
             del left[text]

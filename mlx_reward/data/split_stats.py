@@ -52,4 +52,9 @@ def _length(renderer: Renderer, prompt: object, response: str) -> int:
 
 
 def _words(pairs: list[Pair]) -> set[str]:
-    return {word for pair in pairs for text in (pair.chosen, pair.rejected) for word in _WORD.findall(text.lower())}
+    return {
+        word
+        for pair in pairs
+        for text in (pair.chosen, pair.rejected)
+        for word in _WORD.findall(text.lower())
+    }

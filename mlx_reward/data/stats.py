@@ -14,7 +14,7 @@ from mlx_reward.data.pair import Pair
 Figures = dict[str, int | float]
 
 
-class Survey:
+class DataStats:
     """Counts over a stream of pairs; remembers a digest of every different prompt and the votes."""
 
     def __init__(self) -> None:
@@ -51,7 +51,9 @@ class Survey:
         self.subsets[pair.subset or "(none)"] += 1
         self._characters["chosen"] += len(pair.chosen)
         self._characters["rejected"] += len(pair.rejected)
-        self._longer_wins += 0.5 * ((len(pair.chosen) > len(pair.rejected)) + (len(pair.chosen) >= len(pair.rejected)))
+        self._longer_wins += 0.5 * (
+            (len(pair.chosen) > len(pair.rejected)) + (len(pair.chosen) >= len(pair.rejected))
+        )
         if pair.agreement is not None:
             self._agreement += pair.agreement
             self._with_agreement += 1
@@ -75,4 +77,6 @@ def set_aside_figures(found: Gathered) -> dict[str, int]:
     for (kind, _), count in found.reasons.items():
         kinds[kind] += count
     names = {"ties": "tie", "duplicates": "duplicate", "contradictions": "contradiction"}
-    return {"rows": found.rows, "rows_bad": found.bad_rows} | {name: kinds[kind] for name, kind in names.items()}
+    return {"rows": found.rows, "rows_bad": found.bad_rows} | {
+        name: kinds[kind] for name, kind in names.items()
+    }

@@ -45,7 +45,9 @@ class Engine:
         """How many blocks from the first on hold nothing that is trained."""
         return frozen_blocks(self.network.backbone)
 
-    def forward(self, texts: Texts, prompts: Sequence[Hashable], features: FrozenFeatures | None = None) -> mx.array:
+    def forward(
+        self, texts: Texts, prompts: Sequence[Hashable], features: FrozenFeatures | None = None
+    ) -> mx.array:
         """Return rewards (N,) of one batch of ``texts``, in their order; differentiable.
 
         ``features`` holds what the frozen blocks make of them, where that is known. The backward pass of each part of the
@@ -86,10 +88,15 @@ class Engine:
         """
         rewards = np.zeros(len(texts), dtype=np.float32)
         batches = share(self.batches(texts, prompts))
-        with evaluation_mode(self.network), bar(total=sum(map(len, batches)), what=what, unit="text") as progress:
+        with (
+            evaluation_mode(self.network),
+            bar(total=sum(map(len, batches)), what=what, unit="text") as progress,
+        ):
             for batch in batches:
                 known = features.take(batch) if features else None
-                rewards[batch] = np.array(self.forward([texts[i] for i in batch], [prompts[i] for i in batch], known))
+                rewards[batch] = np.array(
+                    self.forward([texts[i] for i in batch], [prompts[i] for i in batch], known)
+                )
                 progress.update(len(batch))
         mx.clear_cache()
         return np.array(merge(mx.array(rewards)), dtype=np.float64)
@@ -126,7 +133,10 @@ class Engine:
                 with capture(self.network.backbone) as captured:
                     self._runner.hidden_states(tokens)
                 fast = self._runner.hidden_states(tokens, features=captured[-1])
-                return plain.shape == fast.shape and mx.allclose(plain, fast, rtol=1e-3, atol=1e-4).item() is True
+                return (
+                    plain.shape == fast.shape
+                    and mx.allclose(plain, fast, rtol=1e-3, atol=1e-4).item() is True
+                )
             except (TypeError, ValueError, AttributeError, IndexError):
                 return False
 

@@ -56,6 +56,8 @@ class Ensemble:
         return self.engine.frozen_blocks > 0 and self.engine.can_reuse_features(text)
 
 
-def mean_and_deviation(rewards: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def mean_and_deviation(
+    rewards: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (N,) mean and standard deviation over the members of rewards (K, N); 0 for one member."""
     return rewards.mean(axis=0), rewards.std(axis=0)

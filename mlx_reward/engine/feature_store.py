@@ -24,7 +24,11 @@ Budget = float | str  # GB, or "auto", or "off"
 
 
 def frozen_features(
-    engine: Engine, texts: Sequence[list[int]], prompts: Sequence[Hashable], budget: Budget, backbone_digest: str
+    engine: Engine,
+    texts: Sequence[list[int]],
+    prompts: Sequence[Hashable],
+    budget: Budget,
+    backbone_digest: str,
 ) -> FrozenFeatures | None:
     """Return features of ``texts``, or None where nothing is frozen, they would not fit, or are not exact.
 
@@ -34,10 +38,14 @@ def frozen_features(
         return None
     size = sum(map(len, texts)) * engine.network.hidden_size * 4
     if size > allowed_bytes(budget):
-        print(f"note: hidden states of {len(texts)} texts take {size / 1e9:.1f} GB, over train.frozen_cache; they are not kept")
+        print(
+            f"note: hidden states of {len(texts)} texts take {size / 1e9:.1f} GB, over train.frozen_cache; they are not kept"
+        )
         return None
     if not engine.can_reuse_features(texts[0]):
-        print("note: the frozen blocks of this architecture cannot be passed over, so they run in every epoch")
+        print(
+            "note: the frozen blocks of this architecture cannot be passed over, so they run in every epoch"
+        )
         return None
     path = cache_folder() / "frozen" / f"{_key(engine, texts, backbone_digest)}.safetensors"
     states = _read(path)

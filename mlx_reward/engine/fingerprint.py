@@ -11,4 +11,6 @@ ROOMS = ("cpu", "backbones", "model", "engine")  # that compute hidden states an
 
 def arithmetic(*rooms: str) -> str:
     """Return a key of the code of ROOMS and the further ``rooms``, library versions, device, BLAS and number of streams."""
-    return f"{code_digest((*ROOMS, *rooms))} {mx.default_device()} {prepare.status()} {len(streams())}"
+    return (
+        f"{code_digest((*ROOMS, *rooms))} {mx.default_device()} {prepare.status()} {len(streams())}"
+    )

@@ -13,18 +13,27 @@ from mlx_reward.engine.runner import Runner
 from mlx_reward.model.network import last_states
 
 
-def rewards(runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup], features: FrozenFeatures | None) -> mx.array:
+def rewards(
+    runner: Runner,
+    texts: Sequence[list[int]],
+    groups: list[PrefixGroup],
+    features: FrozenFeatures | None,
+) -> mx.array:
     """Return rewards (N,) of the texts of ``groups``, in the order of the groups.
 
     ``features``, where known: what the frozen blocks make of ``texts``.
     """
     batches = _same_prefix_length(groups)
     joined = mx.concatenate([_batch_rewards(runner, texts, batch, features) for batch in batches])
-    place = {text_id: n for n, text_id in enumerate(_text_ids([g for batch in batches for g in batch]))}
+    place = {
+        text_id: n for n, text_id in enumerate(_text_ids([g for batch in batches for g in batch]))
+    }
     return joined[mx.array([place[text_id] for text_id in _text_ids(groups)])]
 
 
-def features(runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]) -> list[mx.array]:
+def features(
+    runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]
+) -> list[mx.array]:
     """Return (T, D) for each text of ``groups``, in their order: what the frozen blocks make of it."""
     found: dict[int, mx.array] = {}
     for batch in _same_prefix_length(groups):
@@ -45,7 +54,10 @@ def _text_ids(groups: list[PrefixGroup]) -> list[int]:
 
 
 def _batch_rewards(
-    runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup], features: FrozenFeatures | None
+    runner: Runner,
+    texts: Sequence[list[int]],
+    groups: list[PrefixGroup],
+    features: FrozenFeatures | None,
 ) -> mx.array:
     text_ids, prefix_length = _text_ids(groups), groups[0].prefix_length
     suffixes, lengths = pad([texts[i][prefix_length:] for i in text_ids])
@@ -60,10 +72,14 @@ def _batch_rewards(
     return runner.network.head_rewards(last_states(states, mx.array(lengths)))
 
 
-def _batch_features(runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]) -> dict[int, mx.array]:
+def _batch_features(
+    runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]
+) -> dict[int, mx.array]:
     text_ids, prefix_length = _text_ids(groups), groups[0].prefix_length
     suffixes, lengths = pad([texts[i][prefix_length:] for i in text_ids])
-    with capture(runner.network.backbone) as captured:  # a pass over the prefixes, if there are any, then one over the rest
+    with capture(
+        runner.network.backbone
+    ) as captured:  # a pass over the prefixes, if there are any, then one over the rest
         cache = _prefixed_caches(runner, texts, groups, None)
         runner.hidden_states(mx.array(suffixes), cache)
     suffix_states = captured[-1]  # N T D

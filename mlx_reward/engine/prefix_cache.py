@@ -29,7 +29,9 @@ class PrefixedCache:
 
     def __init__(self, prefixes: PrefixCache, rows: mx.array, offset: int) -> None:
         self.offset = offset
-        if prefixes.keys is not None and prefixes.values is not None:  # else its block did not run, and will not
+        if (
+            prefixes.keys is not None and prefixes.values is not None
+        ):  # else its block did not run, and will not
             self.keys, self.values = prefixes.keys[rows], prefixes.values[rows]
 
     def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
@@ -37,11 +39,15 @@ class PrefixedCache:
         all_values = mx.concatenate([self.values, values], axis=2)
         return all_keys, all_values
 
-    def make_mask(self, length: int, return_array: bool = False, window_size: int | None = None) -> Any:
+    def make_mask(
+        self, length: int, return_array: bool = False, window_size: int | None = None
+    ) -> Any:
         return create_attention_mask(length, self.offset, return_array, window_size)
 
 
 def can_share_prefix(backbone: nn.Module) -> bool:
     """Tell whether every layer is plain attention, whose cache holds keys and values of all tokens and nothing else."""
     caches: list[Any] = make_prompt_cache(backbone)
-    return len(caches) == len(backbone.layers) and all(type(c) in (KVCache, RotatingKVCache) for c in caches)
+    return len(caches) == len(backbone.layers) and all(
+        type(c) in (KVCache, RotatingKVCache) for c in caches
+    )

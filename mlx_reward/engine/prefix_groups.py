@@ -27,7 +27,9 @@ class PrefixGroup:
         return self.prefix_length + len(self.text_ids) * self.padded_suffix
 
 
-def group_by_prefix(texts: Sequence[list[int]], prompts: Sequence[Hashable], share: bool = True) -> list[PrefixGroup]:
+def group_by_prefix(
+    texts: Sequence[list[int]], prompts: Sequence[Hashable], share: bool = True
+) -> list[PrefixGroup]:
     """Group ``texts`` with the same entry in ``prompts``, longest first. Without ``share`` every text stands alone."""
     by_prompt: dict[Hashable, list[int]] = {}
     for i, prompt in enumerate(prompts):
@@ -48,7 +50,9 @@ def common_prefix(texts: Sequence[list[int]]) -> int:
     return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
 
 
-def balance(groups: Sequence[PrefixGroup], texts: Sequence[list[int]], parts: int) -> list[list[PrefixGroup]]:
+def balance(
+    groups: Sequence[PrefixGroup], texts: Sequence[list[int]], parts: int
+) -> list[list[PrefixGroup]]:
     """Deal ``groups`` to at most ``parts`` parts of about equal work.
 
     The group of most texts is cut in two, again and again, as long as that fills an empty part or makes the largest part
@@ -82,7 +86,9 @@ def _largest(dealt: list[list[PrefixGroup]]) -> int:
     return max(map(_tokens, dealt))
 
 
-def token_batches(texts: Sequence[list[int]], prompts: Sequence[Hashable], tokens: int, share: bool = True) -> list[list[int]]:
+def token_batches(
+    texts: Sequence[list[int]], prompts: Sequence[Hashable], tokens: int, share: bool = True
+) -> list[list[int]]:
     """Return indices of ``texts`` in batches of about ``tokens`` tokens to run, the longest texts first.
 
     A group that fits into one batch is never divided between two.

@@ -38,7 +38,9 @@ class Runner:
         """
         return self._can_share_prefix and (self.padding_free or not self._checkpoints)
 
-    def hidden_states(self, tokens: mx.array, cache: Sequence[Any] | None = None, features: mx.array | None = None) -> mx.array:
+    def hidden_states(
+        self, tokens: mx.array, cache: Sequence[Any] | None = None, features: mx.array | None = None
+    ) -> mx.array:
         """Return hidden states (B, T, D) of ``tokens`` (B, T), after the final norm.
 
         ``features`` (B, T, D), where known, is what comes out of the frozen blocks, which then do not run.

@@ -11,7 +11,12 @@ from mlx_reward.engine.varlen_cache import VarlenCache, last_token_only
 from mlx_reward.engine.varlen_layout import VarlenLayout, lay_out
 
 
-def rewards(runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup], features: FrozenFeatures | None) -> mx.array:
+def rewards(
+    runner: Runner,
+    texts: Sequence[list[int]],
+    groups: list[PrefixGroup],
+    features: FrozenFeatures | None,
+) -> mx.array:
     """Return rewards (N,) of the texts of ``groups``, in the order of the groups.
 
     ``features``, where known: what the frozen blocks make of ``texts``.
@@ -27,7 +32,9 @@ def rewards(runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup
     return runner.network.head_rewards(hidden[:, 0])
 
 
-def features(runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]) -> list[mx.array]:
+def features(
+    runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]
+) -> list[mx.array]:
     """Return (T, D) for each text of ``groups``, in their order: what the frozen blocks make of it."""
     layout = lay_out(groups, texts)
     backbone = runner.network.backbone

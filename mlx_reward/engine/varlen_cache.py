@@ -27,7 +27,9 @@ class VarlenCache:
 
     def __init__(self, layout: VarlenLayout) -> None:
         self.layout = layout
-        self.offset = mx.array(layout.position_ids)  # (S,), which mlx_lm's rotary embeddings take for each row
+        self.offset = mx.array(
+            layout.position_ids
+        )  # (S,), which mlx_lm's rotary embeddings take for each row
         self.keys_and_values: tuple[mx.array, mx.array] | None = None
         # (chunk, how many of its last tokens are queries)
         self._queries = [(number, chunk.length) for number, chunk in enumerate(layout.chunks)]
@@ -42,10 +44,14 @@ class VarlenCache:
         self.keys_and_values = keys, values
         return self.keys_and_values
 
-    def make_mask(self, _: int, return_array: bool = False, window_size: int | None = None) -> Window:
+    def make_mask(
+        self, _: int, return_array: bool = False, window_size: int | None = None
+    ) -> Window:
         return Window(window_size)
 
-    def attend(self, queries: mx.array, keys: mx.array, values: mx.array, scale: float, mask: Window) -> mx.array:
+    def attend(
+        self, queries: mx.array, keys: mx.array, values: mx.array, scale: float, mask: Window
+    ) -> mx.array:
         """Return (Q, H, 1, D) from queries (Q, H, 1, D), keys and values (S, K, 1, D), with H = n K.
 
         Chunk by chunk: its queries see the keys of its context, and of itself those up to each query.
@@ -54,7 +60,9 @@ class VarlenCache:
         groups = keys.shape[1]
         repeats = heads // groups
         query_ends = np.cumsum([length for _, length in self._queries])[:-1].tolist()
-        grouped = (queries * scale).reshape(size, groups, repeats, width).transpose(1, 2, 0, 3)  # K n Q D
+        grouped = (
+            (queries * scale).reshape(size, groups, repeats, width).transpose(1, 2, 0, 3)
+        )  # K n Q D
         chunk_queries = mx.split(grouped, query_ends, axis=2)
         chunk_keys = mx.split(keys[:, :, 0].swapaxes(0, 1), self._chunk_ends, axis=1)  # K S D
         chunk_values = mx.split(values[:, :, 0].swapaxes(0, 1), self._chunk_ends, axis=1)
@@ -75,7 +83,9 @@ class VarlenCache:
         """
         key = (length, span, repeats, window)
         if key not in self._masks:
-            distance = np.arange(span - length, span) - np.arange(span)[:, None]  # from a key (row) on to a query
+            distance = (
+                np.arange(span - length, span) - np.arange(span)[:, None]
+            )  # from a key (row) on to a query
             masked = (distance < 0) | (distance >= (window or span))
             self._masks[key] = mx.array(np.tile(np.where(masked, MASKED, np.float32(0)), repeats))
         return self._masks[key]
@@ -84,7 +94,9 @@ class VarlenCache:
 class LastTokenCache(VarlenCache):
     """For the last block: only the last token of each text is a query, over all tokens' ``keys_and_values``."""
 
-    def __init__(self, layout: VarlenLayout, keys_and_values: tuple[mx.array, mx.array] | None) -> None:
+    def __init__(
+        self, layout: VarlenLayout, keys_and_values: tuple[mx.array, mx.array] | None
+    ) -> None:
         super().__init__(layout)
         self.offset = self.offset[mx.array(layout.last_token_indices)]  # (N,)
         self.keys_and_values = keys_and_values
@@ -99,11 +111,15 @@ class _LastTokenBlock(Passthrough):
 
     def __call__(self, x: mx.array, *args: object, **kwargs: object) -> mx.array:
         cache = next(a for a in (*args, *kwargs.values()) if isinstance(a, VarlenCache))
-        self.block(x, *args, **kwargs)  # leaves keys and values in the cache; MLX is lazy, so the rest is never computed
+        self.block(
+            x, *args, **kwargs
+        )  # leaves keys and values in the cache; MLX is lazy, so the rest is never computed
         last = LastTokenCache(cache.layout, cache.keys_and_values)
         last_args = [last if a is cache else a for a in args]
         last_kwargs = {name: last if a is cache else a for name, a in kwargs.items()}
-        states: mx.array = self.block(x[mx.array(cache.layout.last_token_indices)], *last_args, **last_kwargs)
+        states: mx.array = self.block(
+            x[mx.array(cache.layout.last_token_indices)], *last_args, **last_kwargs
+        )
         return states
 
 

@@ -76,7 +76,10 @@ class VarlenLayout:
         """Return, for each of the N texts, which of the S tokens make it up, in their order."""
         starts = self.cu_seqlens
         own = [np.arange(starts[n], starts[n + 1]) for n in range(len(self.chunks))]
-        return [np.concatenate([own[n] for n in (*self.chunks[last].context, last)]) for last in self.last_chunks]
+        return [
+            np.concatenate([own[n] for n in (*self.chunks[last].context, last)])
+            for last in self.last_chunks
+        ]
 
 
 def lay_out(groups: Sequence[PrefixGroup], texts: Sequence[Sequence[int]]) -> VarlenLayout:

@@ -17,14 +17,18 @@ def bag_of_words_margins(training: Sequence[Pair], test: Sequence[Pair]) -> Arra
     """
     from scipy.sparse import vstack
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression  # late, for it takes a second that most commands need not wait
+    from sklearn.linear_model import (
+        LogisticRegression,  # late, for it takes a second that most commands need not wait
+    )
 
     training = training[:LIMIT]
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
     words.fit([text for p in training for text in (p.chosen, p.rejected)])
 
     def differences(pairs: Sequence[Pair]):  # type: ignore[no-untyped-def]  # scipy's sparse matrices have no stubs
-        return words.transform([p.chosen for p in pairs]) - words.transform([p.rejected for p in pairs])
+        return words.transform([p.chosen for p in pairs]) - words.transform(
+            [p.rejected for p in pairs]
+        )
 
     difference = differences(training)
     labels = np.repeat([1, 0], difference.shape[0])

@@ -38,7 +38,10 @@ class Calibrator:
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> "Calibrator":
         """From the JSON of ``dataclasses.asdict``; other fields are left alone."""
-        return cls(float(fields["temperature"]), tuple((float(m), float(o)) for m, o in fields.get("knots", ())))
+        return cls(
+            float(fields["temperature"]),
+            tuple((float(m), float(o)) for m, o in fields.get("knots", ())),
+        )
 
 
 def temperature(margins: Array) -> Calibrator:
@@ -56,9 +59,18 @@ def isotonic(margins: Array) -> Calibrator:
     slope = fit_temperature(margins)
     edge = 1 / (2 * len(margins) + 2)  # no probability is 0 or 1, however sure the sample
     both = np.concatenate([margins, -margins])
-    steps = IsotonicRegression(y_min=edge, y_max=1 - edge).fit_transform(both, np.repeat([1.0, 0.0], len(margins)))
-    ends = {m: logit(p) for p in np.unique(steps) for m in (both[steps == p].min(), both[steps == p].max()) if m > 0}
-    return Calibrator(slope, tuple((float(m), float(ends[m] + TILT * m / slope)) for m in sorted(ends)))
+    steps = IsotonicRegression(y_min=edge, y_max=1 - edge).fit_transform(
+        both, np.repeat([1.0, 0.0], len(margins))
+    )
+    ends = {
+        m: logit(p)
+        for p in np.unique(steps)
+        for m in (both[steps == p].min(), both[steps == p].max())
+        if m > 0
+    }
+    return Calibrator(
+        slope, tuple((float(m), float(ends[m] + TILT * m / slope)) for m in sorted(ends))
+    )
 
 
 FITS: dict[str, Callable[[Array], Calibrator]] = {"temperature": temperature, "isotonic": isotonic}

@@ -22,20 +22,34 @@ def compared(margins: Array, prompts: Sequence[Hashable], bins: int) -> dict[str
     drawn, found = draws(prompts), dict[str, float | None]()
     for method, fit in FITS.items():
         logits = _out_of_fold(margins, prompts, fit)
-        found |= {f"cv_{name}_{method}{end}": value for name in MEASURES for end, value in _measured(name, logits, drawn, bins)}
+        found |= {
+            f"cv_{name}_{method}{end}": value
+            for name in MEASURES
+            for end, value in _measured(name, logits, drawn, bins)
+        }
     return found
 
 
-def _measured(name: str, logits: Array | None, drawn: list[Indices], bins: int) -> list[tuple[str, float | None]]:
+def _measured(
+    name: str, logits: Array | None, drawn: list[Indices], bins: int
+) -> list[tuple[str, float | None]]:
     """The figure and the ends of its interval."""
     ends = ("", "_low", "_high")
     if logits is None:
         return [(end, None) for end in ends]
     measure = MEASURES[name]
-    return list(zip(ends, (measure(logits, bins), *interval(lambda i: measure(logits[i], bins), drawn)), strict=True))
+    return list(
+        zip(
+            ends,
+            (measure(logits, bins), *interval(lambda i: measure(logits[i], bins), drawn)),
+            strict=True,
+        )
+    )
 
 
-def _out_of_fold(margins: Array, prompts: Sequence[Hashable], fit: Callable[[Array], Calibrator]) -> Array | None:
+def _out_of_fold(
+    margins: Array, prompts: Sequence[Hashable], fit: Callable[[Array], Calibrator]
+) -> Array | None:
     place = {prompt: i % FOLDS for i, prompt in enumerate(dict.fromkeys(prompts))}
     folds = np.array([place[prompt] for prompt in prompts])
     logits = np.zeros_like(margins)

@@ -12,17 +12,24 @@ REPLICATES = 1000
 Indices = NDArray[np.int64]
 
 
-def draws(prompts: Sequence[Hashable], seed: int = 0, replicates: int = REPLICATES) -> list[Indices]:
+def draws(
+    prompts: Sequence[Hashable], seed: int = 0, replicates: int = REPLICATES
+) -> list[Indices]:
     """Indices of pairs, once for each replicate: as many prompts as there are, drawn with replacement, all their pairs."""
     members: dict[Hashable, list[int]] = {}
     for i, prompt in enumerate(prompts):
         members.setdefault(prompt, []).append(i)
     groups = [np.array(m, dtype=np.int64) for m in members.values()]
     rng = np.random.default_rng(seed)
-    return [np.concatenate([groups[g] for g in rng.integers(len(groups), size=len(groups))]) for _ in range(replicates)]
+    return [
+        np.concatenate([groups[g] for g in rng.integers(len(groups), size=len(groups))])
+        for _ in range(replicates)
+    ]
 
 
-def interval(statistic: Callable[[Indices], float], drawn: Sequence[Indices]) -> tuple[float, float]:
+def interval(
+    statistic: Callable[[Indices], float], drawn: Sequence[Indices]
+) -> tuple[float, float]:
     """2.5 and 97.5 percentile of ``statistic`` over the draws."""
     values = [statistic(indices) for indices in drawn]
     low, high = np.quantile(values, [0.025, 0.975])

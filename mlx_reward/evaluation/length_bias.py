@@ -10,7 +10,9 @@ MATCHED = 0.1  # lengths that differ by at most this share of the longer one
 
 def figures(margins: Array, chosen: Array, rejected: Array) -> dict[str, float | int]:
     """From (P,) margins and the lengths of both responses (P,); a figure whose pairs are none is left out."""
-    from scipy.stats import spearmanr  # late, for it takes a second that most commands need not wait
+    from scipy.stats import (
+        spearmanr,  # late, for it takes a second that most commands need not wait
+    )
 
     gain = chosen - rejected
     found: dict[str, float | int] = {
@@ -25,7 +27,10 @@ def figures(margins: Array, chosen: Array, rejected: Array) -> dict[str, float |
         ("shorter_right", gain < 0),
     ):
         if where.any():
-            found |= {f"{name}_accuracy": accuracy(margins[where]), f"{name}_pairs": int(where.sum())}
+            found |= {
+                f"{name}_accuracy": accuracy(margins[where]),
+                f"{name}_pairs": int(where.sum()),
+            }
     return found
 
 
@@ -40,9 +45,14 @@ def without_length(margins: Array, gain: Array) -> Array:
 
 def paired_p(first: Array, second: Array) -> float:
     """Two-sided exact p of McNemar's test that both margins are right equally often (McNemar 1947; ties count as wrong)."""
-    from scipy.stats import binomtest  # late, for it takes a second that most commands need not wait
+    from scipy.stats import (
+        binomtest,  # late, for it takes a second that most commands need not wait
+    )
 
-    only_first, only_second = int(((first > 0) & (second <= 0)).sum()), int(((second > 0) & (first <= 0)).sum())
+    only_first, only_second = (
+        int(((first > 0) & (second <= 0)).sum()),
+        int(((second > 0) & (first <= 0)).sum()),
+    )
     if only_first + only_second == 0:
         return 1.0
     return float(binomtest(only_first, only_first + only_second).pvalue)

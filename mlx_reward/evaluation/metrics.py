@@ -43,13 +43,17 @@ def reliability(logits: Array, bins: int) -> list[Bin]:
     order = np.argsort(np.abs(logits), kind="stable")
     confidence = expit(np.abs(logits))[order]
     correct = ((logits > 0) + 0.5 * (logits == 0))[order]
-    parts = zip(*(np.array_split(a, min(bins, len(logits))) for a in (confidence, correct)), strict=True)
+    parts = zip(
+        *(np.array_split(a, min(bins, len(logits))) for a in (confidence, correct)), strict=True
+    )
     return [Bin(float(c.mean()), float(k.mean()), len(c)) for c, k in parts]
 
 
 def ece(diagram: list[Bin]) -> float:
     """Expected calibration error: mean |accuracy - confidence| over pairs (Naeini et al. 2015; equal-mass bins)."""
-    gaps = math.fsum(b.count * abs(b.accuracy - b.confidence) for b in diagram)  # sum() rounds otherwise from Python 3.12 on
+    gaps = math.fsum(
+        b.count * abs(b.accuracy - b.confidence) for b in diagram
+    )  # sum() rounds otherwise from Python 3.12 on
     return gaps / sum(b.count for b in diagram)
 
 

@@ -45,11 +45,15 @@ def compare_runs(old: Path, new: Path) -> Comparison:
 
 def compare_rows(old: Sequence[Row], new: Sequence[Row]) -> Comparison:
     """The same of rows, in the same order."""
-    if not old or [(row["id"], row["prompt"]) for row in old] != [(row["id"], row["prompt"]) for row in new]:
+    if not old or [(row["id"], row["prompt"]) for row in old] != [
+        (row["id"], row["prompt"]) for row in new
+    ]:
         raise InputError("not the same test pairs; runs can be compared on one split only")
     before, after = (np.array([row["logit"] for row in rows]) for rows in (old, new))
     drawn = draws([row["prompt"] for row in new])
-    low, high = interval(lambda indices: accuracy(after[indices]) - accuracy(before[indices]), drawn)
+    low, high = interval(
+        lambda indices: accuracy(after[indices]) - accuracy(before[indices]), drawn
+    )
     return Comparison(
         pairs=len(new),
         old=accuracy(before),

@@ -10,7 +10,9 @@ Row = dict[str, float | int | str]
 
 def reliability_rows(diagram: list[Bin]) -> list[Row]:
     """One row a bin."""
-    return [{"confidence": b.confidence, "share_correct": b.accuracy, "pairs": b.count} for b in diagram]
+    return [
+        {"confidence": b.confidence, "share_correct": b.accuracy, "pairs": b.count} for b in diagram
+    ]
 
 
 def histogram_rows(margins: Array, bins: int = 30) -> list[Row]:

@@ -63,9 +63,15 @@ def dressed(pair: Pair) -> dict[str, tuple[Prompt, str]]:
     rejected = pair.rejected
     opinion = f"\n\nI think the answer is this: {rejected}"
     return {
-        "agreeing_with_a_wrong_claim": (_said(pair.prompt, opinion), f"You are absolutely right. {rejected}"),
+        "agreeing_with_a_wrong_claim": (
+            _said(pair.prompt, opinion),
+            f"You are absolutely right. {rejected}",
+        ),
         "confident_wrongness": (pair.prompt, CONFIDENCE + rejected),
-        "markdown": (pair.prompt, "## Answer\n\n" + "\n".join(f"- **{s}**" for s in _SENTENCE.split(rejected))),
+        "markdown": (
+            pair.prompt,
+            "## Answer\n\n" + "\n".join(f"- **{s}**" for s in _SENTENCE.split(rejected)),
+        ),
         "flattery_of_the_wrong": (pair.prompt, FLATTERY + rejected),
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlx_reward.data.dataset import Comparisons
+from mlx_reward.data.dataset import PreferenceDataset
 from mlx_reward.evaluation.intervals import draws, interval
 from mlx_reward.utils.arrays import Array
 
@@ -21,14 +21,18 @@ class Group:
 
 def spearman(group: Group) -> float:
     """Spearman's rank correlation of rewards with scores; NaN where either is constant."""
-    from scipy.stats import spearmanr  # late, for it takes a second that most commands need not wait
+    from scipy.stats import (
+        spearmanr,  # late, for it takes a second that most commands need not wait
+    )
 
     return float(spearmanr(group.scores, group.rewards).statistic) if _varies(group) else math.nan
 
 
 def kendall(group: Group) -> float:
     """Kendall's tau-b of rewards with scores; NaN where either is constant."""
-    from scipy.stats import kendalltau  # late, for it takes a second that most commands need not wait
+    from scipy.stats import (
+        kendalltau,  # late, for it takes a second that most commands need not wait
+    )
 
     return float(kendalltau(group.scores, group.rewards).statistic) if _varies(group) else math.nan
 
@@ -38,7 +42,9 @@ def ndcg(group: Group) -> float:
 
     NaN where all scores are equal.
     """
-    from sklearn.metrics import ndcg_score  # late, for it takes a second that most commands need not wait
+    from sklearn.metrics import (
+        ndcg_score,  # late, for it takes a second that most commands need not wait
+    )
 
     gains = group.scores - group.scores.min()
     return float(ndcg_score([gains], [group.rewards])) if gains.any() else math.nan
@@ -52,7 +58,9 @@ def regret(group: Group) -> float:
     best, worst = group.scores.max(), group.scores.min()
     if best == worst:
         return math.nan
-    return float((best - group.scores[group.rewards == group.rewards.max()].mean()) / (best - worst))
+    return float(
+        (best - group.scores[group.rewards == group.rewards.max()].mean()) / (best - worst)
+    )
 
 
 MEASURES: dict[str, Callable[[Group], float]] = {
@@ -71,14 +79,18 @@ def ranking_figures(groups: Sequence[Group]) -> dict[str, float | int | None]:
         if len(values) == 0:
             found |= {name: None, f"{name}_low": None, f"{name}_high": None}
             continue
-        low, high = interval(lambda drawn, values=values: float(values[drawn].mean()), draws(range(len(values))))  # type: ignore[misc]
+        low, high = interval(
+            lambda drawn, values=values: float(values[drawn].mean()), draws(range(len(values)))
+        )  # type: ignore[misc]
         found |= {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
     return found
 
 
-def groups_of(test: Comparisons, rewards: Array) -> list[Group]:
+def groups_of(test: PreferenceDataset, rewards: Array) -> list[Group]:
     """The prompts of ``test`` with three or more responses, whose scores are how many of the others they beat, less lost to."""
-    wins = np.bincount(test.chosen, minlength=len(test.texts)) - np.bincount(test.rejected, minlength=len(test.texts))
+    wins = np.bincount(test.chosen, minlength=len(test.texts)) - np.bincount(
+        test.rejected, minlength=len(test.texts)
+    )
     members: dict[str, list[int]] = {}
     for i, prompt in enumerate(test.prompts):
         members.setdefault(prompt, []).append(i)

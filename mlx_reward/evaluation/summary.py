@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlx_reward.data.dataset import Comparisons
+from mlx_reward.data.dataset import PreferenceDataset
 from mlx_reward.evaluation import length_bias
 from mlx_reward.evaluation.calibration import Calibrator
 from mlx_reward.evaluation.intervals import draws, interval
@@ -19,7 +19,7 @@ Figures = dict[str, Any]
 Row = dict[str, float | int | str]
 
 
-def figures(test: Comparisons, rewards: Array, calibrator: Calibrator, bins: int) -> Figures:
+def figures(test: PreferenceDataset, rewards: Array, calibrator: Calibrator, bins: int) -> Figures:
     """Flat figures on ``test`` with the (N,) ``rewards`` of its texts; ``*_before`` are those of the margins themselves.
 
     ``*_low`` and ``*_high`` bound 95 % intervals.
@@ -27,7 +27,9 @@ def figures(test: Comparisons, rewards: Array, calibrator: Calibrator, bins: int
     wrong = int((~np.isfinite(rewards)).sum())
     if wrong:
         remedy = "lower train.learning_rate and train again"
-        raise InputError(f"{wrong} of {len(rewards)} rewards on the test split are not finite; {remedy}")
+        raise InputError(
+            f"{wrong} of {len(rewards)} rewards on the test split are not finite; {remedy}"
+        )
     margins = test.margins(rewards)
     logits = calibrator(margins)
     return {
@@ -69,7 +71,9 @@ def headline(logits: Array, prompts: list[str], bins: int) -> Figures:
     return found
 
 
-def plot_rows(test: Comparisons, margins: Array, logits: Array, bins: int) -> dict[str, list[Row]]:
+def plot_rows(
+    test: PreferenceDataset, margins: Array, logits: Array, bins: int
+) -> dict[str, list[Row]]:
     """Rows of every plot, by name, from margins and calibrated logits (P,)."""
     return {
         "reliability_before": reliability_rows(reliability(margins, bins)),
@@ -80,19 +84,24 @@ def plot_rows(test: Comparisons, margins: Array, logits: Array, bins: int) -> di
     }
 
 
-def subset_rows(test: Comparisons, logits: Array, bins: int) -> list[Row]:
+def subset_rows(test: PreferenceDataset, logits: Array, bins: int) -> list[Row]:
     """Accuracy of each subset with its interval, and its ECE, the largest subset first."""
     members: dict[str, list[int]] = {}
     for i, pair in enumerate(test.pairs):
         members.setdefault(pair.subset or "(none)", []).append(i)
     return [
-        _subset_row(name, test, logits, bins, members[name]) for name in sorted(members, key=lambda n: (-len(members[n]), n))
+        _subset_row(name, test, logits, bins, members[name])
+        for name in sorted(members, key=lambda n: (-len(members[n]), n))
     ]
 
 
-def _subset_row(name: str, test: Comparisons, logits: Array, bins: int, members: list[int]) -> Row:
+def _subset_row(
+    name: str, test: PreferenceDataset, logits: Array, bins: int, members: list[int]
+) -> Row:
     own = logits[members]
-    low, high = interval(lambda drawn: accuracy(own[drawn]), draws([test.pairs[i].prompt_key for i in members]))
+    low, high = interval(
+        lambda drawn: accuracy(own[drawn]), draws([test.pairs[i].prompt_key for i in members])
+    )
     return {
         "subset": name,
         "accuracy": accuracy(own),
@@ -103,18 +112,26 @@ def _subset_row(name: str, test: Comparisons, logits: Array, bins: int, members:
     }
 
 
-def member_figures(test: Comparisons, rewards: Array, calibrators: Sequence[Calibrator], bins: int) -> Figures:
+def member_figures(
+    test: PreferenceDataset, rewards: Array, calibrators: Sequence[Calibrator], bins: int
+) -> Figures:
     """``members``: accuracy, NLL and ECE of each from its rewards (K, N), calibrated by itself; nothing of one alone."""
     if len(rewards) == 1:
         return {}
     found = {}
     for number, (own, calibrator) in enumerate(zip(rewards, calibrators, strict=True), 1):
         logits = calibrator(test.margins(own))
-        found[str(number)] = {"accuracy": accuracy(logits), "nll": nll(logits), "ece": ece(reliability(logits, bins))}
+        found[str(number)] = {
+            "accuracy": accuracy(logits),
+            "nll": nll(logits),
+            "ece": ece(reliability(logits, bins)),
+        }
     return {"members": found}
 
 
-def reward_rows(test: Comparisons, rewards: Array, deviations: Array, logits: Array) -> list[Row]:
+def reward_rows(
+    test: PreferenceDataset, rewards: Array, deviations: Array, logits: Array
+) -> list[Row]:
     """What the model says of each pair, for comparing runs pair by pair; deviations are those of an ensemble's members."""
     return [
         {
@@ -126,17 +143,25 @@ def reward_rows(test: Comparisons, rewards: Array, deviations: Array, logits: Ar
             **_uncertainty(deviations, chosen, rejected),
             "logit": float(logit),
         }
-        for pair, chosen, rejected, logit in zip(test.pairs, test.chosen, test.rejected, logits, strict=True)
+        for pair, chosen, rejected, logit in zip(
+            test.pairs, test.chosen, test.rejected, logits, strict=True
+        )
     ]
 
 
 def _uncertainty(deviations: Array, chosen: int, rejected: int) -> Row:
     if not deviations.any():
         return {}
-    return {"uncertainty_chosen": float(deviations[chosen]), "uncertainty_rejected": float(deviations[rejected])}
+    return {
+        "uncertainty_chosen": float(deviations[chosen]),
+        "uncertainty_rejected": float(deviations[rejected]),
+    }
 
 
-def lengths(test: Comparisons) -> tuple[Array, Array]:
+def lengths(test: PreferenceDataset) -> tuple[Array, Array]:
     """Characters of the chosen and of the rejected responses (P,)."""
-    chosen, rejected = (np.array([len(getattr(pair, side)) for pair in test.pairs], float) for side in ("chosen", "rejected"))
+    chosen, rejected = (
+        np.array([len(getattr(pair, side)) for pair in test.pairs], float)
+        for side in ("chosen", "rejected")
+    )
     return chosen, rejected

@@ -22,7 +22,9 @@ def fit_temperature(margins: Array) -> float:
     """
     _refuse_without_optimum(margins)
     scale = float(np.mean(np.abs(margins)))
-    fit = minimize_scalar(lambda log_inverse: nll(margins / scale * np.exp(log_inverse)), bounds=LOG_BOUNDS)
+    fit = minimize_scalar(
+        lambda log_inverse: nll(margins / scale * np.exp(log_inverse)), bounds=LOG_BOUNDS
+    )
     if not fit.success:
         raise InputError(f"the temperature could not be fitted: {fit.message}")
     return scale * float(np.exp(-fit.x))
@@ -30,9 +32,13 @@ def fit_temperature(margins: Array) -> float:
 
 def _refuse_without_optimum(margins: Array) -> None:
     if len(margins) == 0:
-        raise InputError("the valid set is empty, so no temperature can be fitted; raise split.valid_size")
+        raise InputError(
+            "the valid set is empty, so no temperature can be fitted; raise split.valid_size"
+        )
     if not np.isfinite(margins).all():
-        raise InputError("a reward on the valid set is not finite; lower train.learning_rate and train again")
+        raise InputError(
+            "a reward on the valid set is not finite; lower train.learning_rate and train again"
+        )
     if margins.mean() <= 0:
         raise InputError(
             f"the mean margin on {len(margins)} valid pairs is {margins.mean():.4g}: the model prefers the rejected "

@@ -10,14 +10,18 @@ from mlx_reward.utils.arrays import Array
 UNLIKELY = 0.01
 
 
-def suspicions(evidence: Mapping[str, Any]) -> list[str]:
+def warnings(evidence: Mapping[str, Any]) -> list[str]:
     """From the figures of metrics/eval.json."""
     found = []
     if evidence["accuracy"] <= evidence["longer_wins_accuracy"] or evidence["longer_wins_p"] > 0.05:
-        found.append("not significantly better than preferring the longer response; see longer_wins_accuracy and longer_wins_p")
+        found.append(
+            "not significantly better than preferring the longer response; see longer_wins_accuracy and longer_wins_p"
+        )
     if evidence["shift_p"] < UNLIKELY:
         p = evidence["shift_p"]
-        found.append(f"margins on test are unlike those on valid (p {p:.1g}), so the calibration may not hold; see shift_p")
+        found.append(
+            f"margins on test are unlike those on valid (p {p:.1g}), so the calibration may not hold; see shift_p"
+        )
     return found
 
 

@@ -19,9 +19,15 @@ def fuse(folder: Path, base: Path, target: Path, member: int = 1, dtype: str = "
     """
     network, _ = load_member(folder, base, member)
     config = checkpoint.read_config(folder)
-    calibration = read_json(folder.parent / "calibration.json", "run `dvc repro calibrate`, which makes it")
+    calibration = read_json(
+        folder.parent / "calibration.json", "run `dvc repro calibrate`, which makes it"
+    )
     members = calibration.get("members", [])
-    own = members[member - 1] if len(members) > 1 else {k: v for k, v in calibration.items() if k in ("temperature", "knots")}
+    own = (
+        members[member - 1]
+        if len(members) > 1
+        else {k: v for k, v in calibration.items() if k in ("temperature", "knots")}
+    )
     with whole_folder(target) as temporary:
         backbone = temporary / standalone.BACKBONE
         backbone.mkdir()
@@ -32,5 +38,12 @@ def fuse(folder: Path, base: Path, target: Path, member: int = 1, dtype: str = "
         fields = {k: v for k, v in read_config(base).items() if k not in UNQUANTIZED}
         write_json(backbone / "config.json", fields | {"dtype": dtype})
         params = config.params | {"fine_tune_type": "none", "members": 1}
-        about = dataclasses.replace(config, base=str(target / standalone.BACKBONE), base_digest=digest(backbone), params=params)
-        standalone.save(temporary, network.head.parameters(), about, calibration | own | {"members": [own]})
+        about = dataclasses.replace(
+            config,
+            base=str(target / standalone.BACKBONE),
+            base_digest=digest(backbone),
+            params=params,
+        )
+        standalone.save(
+            temporary, network.head.parameters(), about, calibration | own | {"members": [own]}
+        )

@@ -13,7 +13,12 @@ from mlx_reward.model import checkpoint
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.utils.errors import InputError
 
-UNQUANTIZED = ("quantization", "quantization_config", "torch_dtype", "dtype")  # what config.json says no longer
+UNQUANTIZED = (
+    "quantization",
+    "quantization_config",
+    "torch_dtype",
+    "dtype",
+)  # what config.json says no longer
 DTYPES = {"float32": mx.float32, "bfloat16": mx.bfloat16}
 
 
@@ -31,7 +36,11 @@ def merged(network: RewardNetwork, dtype: str) -> dict[str, mx.array]:
     """Weights of the backbone by mlx_lm's names, which are transformers' too: merged in float32, then ``dtype``."""
     backbone = network.backbone
     widen(backbone)
-    fused = [(name, m.fuse(dequantize=True)) for name, m in backbone.named_modules() if hasattr(m, "fuse")]
+    fused = [
+        (name, m.fuse(dequantize=True))
+        for name, m in backbone.named_modules()
+        if hasattr(m, "fuse")
+    ]
     if fused:
         backbone.update_modules(tree_unflatten(fused))
     flat: Any = tree_flatten(dequantize_model(backbone).parameters())

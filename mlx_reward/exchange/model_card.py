@@ -34,7 +34,11 @@ Rewards of training responses had a mean of {mean:.4f} and a standard deviation 
 
 def model_card(config: RewardConfig, evidence: Mapping[str, Any], bias: float) -> str:
     """``evidence``: metrics/eval.json, or nothing; ``bias``: what the scores lack."""
-    shift = f" The scores lack a constant of {bias:.4f}, for transformers' head has no bias." if abs(bias) > 1e-6 else ""
+    shift = (
+        f" The scores lack a constant of {bias:.4f}, for transformers' head has no bias."
+        if abs(bias) > 1e-6
+        else ""
+    )
     return TEXT.format(
         evidence=_evidence(evidence),
         mean=config.reward_mean,
@@ -48,7 +52,11 @@ def _evidence(figures: Mapping[str, Any]) -> str:
     if not figures:
         return "It has not been evaluated."
     scaled = f"sigmoid(difference of scores / {figures['temperature']:.4f})"
-    probabilities = f"read off an isotonic curve; nearly {scaled}" if figures.get("calibration_knots") else scaled
+    probabilities = (
+        f"read off an isotonic curve; nearly {scaled}"
+        if figures.get("calibration_knots")
+        else scaled
+    )
     rows = "\n".join(
         f"| {name} | {figures[name]:.4f} | {figures[f'{name}_low']:.4f} to {figures[f'{name}_high']:.4f} |"
         for name in ("accuracy", "ece", "nll", "brier")

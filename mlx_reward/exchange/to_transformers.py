@@ -28,7 +28,12 @@ CLASSES = {
 
 
 def export(
-    folder: Path, base: Path, target: Path, member: int = 1, dtype: str = "float32", evidence: Path | None = None
+    folder: Path,
+    base: Path,
+    target: Path,
+    member: int = 1,
+    dtype: str = "float32",
+    evidence: Path | None = None,
 ) -> float:
     """Write the model in ``folder`` over ``base`` to ``target``; returns what transformers' scores lack, the head's bias.
 
@@ -38,11 +43,19 @@ def export(
     base_config = read_config(base)
     name = CLASSES.get(base_config["model_type"])
     if name is None:
-        raise InputError(f"export knows no {base_config['model_type']}; it can export {', '.join(CLASSES)}")
+        raise InputError(
+            f"export knows no {base_config['model_type']}; it can export {', '.join(CLASSES)}"
+        )
     network, renderer = load_member(folder, base, member)
     if not isinstance(network.head, nn.Linear):
-        raise InputError("transformers' head is one linear layer; train with train.head: linear to export")
-    weights = {name: weight for name, weight in merged(network, dtype).items() if not name.startswith("lm_head")}
+        raise InputError(
+            "transformers' head is one linear layer; train with train.head: linear to export"
+        )
+    weights = {
+        name: weight
+        for name, weight in merged(network, dtype).items()
+        if not name.startswith("lm_head")
+    }
     weights["score.weight"] = network.head.weight.astype(DTYPES[dtype])
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     tokenizer.chat_template = renderer.chat_template
@@ -52,17 +65,28 @@ def export(
         tensors.save(temporary / "model.safetensors", weights)
         write_json(temporary / "config.json", _config(base_config, name, tokenizer, dtype))
         _save_tokenizer(tokenizer, temporary)
-        figures = json.loads(evidence.read_text()) if evidence is not None and evidence.exists() else {}
-        (temporary / "README.md").write_text(model_card(checkpoint.read_config(folder), figures, bias), encoding="utf-8")
+        figures = (
+            json.loads(evidence.read_text()) if evidence is not None and evidence.exists() else {}
+        )
+        (temporary / "README.md").write_text(
+            model_card(checkpoint.read_config(folder), figures, bias), encoding="utf-8"
+        )
     return bias
 
 
 def _padding(tokenizer: Any, last: str | None) -> str:
     """A token that no text ends with, for transformers reads the reward at the last token that is not padding."""
-    candidates = [tokenizer.pad_token, *(t.content for t in tokenizer.added_tokens_decoder.values() if t.special)]
-    found: str | None = next((token for token in candidates if token is not None and token != last), None)
+    candidates = [
+        tokenizer.pad_token,
+        *(t.content for t in tokenizer.added_tokens_decoder.values() if t.special),
+    ]
+    found: str | None = next(
+        (token for token in candidates if token is not None and token != last), None
+    )
     if found is None:
-        raise InputError("the tokenizer has no special token to pad with, besides that which ends every text")
+        raise InputError(
+            "the tokenizer has no special token to pad with, besides that which ends every text"
+        )
     return found
 
 
@@ -79,5 +103,8 @@ def _save_tokenizer(tokenizer: Any, folder: Path) -> None:
 def _config(base: dict[str, Any], name: str, tokenizer: Any, dtype: str) -> dict[str, Any]:
     kept = {k: v for k, v in base.items() if k not in UNQUANTIZED}
     labels = {"id2label": {"0": "reward"}, "label2id": {"reward": 0}}
-    ids = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": base.get("eos_token_id", tokenizer.eos_token_id)}
+    ids = {
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": base.get("eos_token_id", tokenizer.eos_token_id),
+    }
     return kept | labels | ids | {"architectures": [name], "dtype": dtype}

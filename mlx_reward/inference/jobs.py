@@ -19,7 +19,11 @@ from mlx_reward.utils.files import read_json, write_json
 from mlx_reward.utils.progress import bar
 
 CHUNK = 256
-JOBS = ("data", "evaluation", "inference")  # the rooms that decide what a job writes, besides engine's
+JOBS = (
+    "data",
+    "evaluation",
+    "inference",
+)  # the rooms that decide what a job writes, besides engine's
 Row = dict[str, Any]
 Work = Callable[[list[Row | BadRow]], list[Row]]
 
@@ -51,7 +55,11 @@ def run_job(source: str, target: str, work: Work, identity: str) -> int:
 
 def _write(file: BinaryIO, rows: list[Row]) -> int:
     """Write rows; how many of them carry an error."""
-    file.write("".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows).encode())
+    file.write(
+        "".join(
+            json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows
+        ).encode()
+    )
     file.flush()
     return sum("error" in row for row in rows)
 

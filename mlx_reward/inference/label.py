@@ -26,7 +26,9 @@ class Filters:
 
     def keep(self, pair: Row) -> bool:
         """Whether ``pair`` passes all of them."""
-        uncertainty = max(pair.get("uncertainty_chosen", 0.0), pair.get("uncertainty_rejected", 0.0))
+        uncertainty = max(
+            pair.get("uncertainty_chosen", 0.0), pair.get("uncertainty_rejected", 0.0)
+        )
         shorter, longer = sorted(len(pair[side]) for side in ("chosen", "rejected"))
         return bool(
             pair["probability"] >= self.min_probability
@@ -36,7 +38,12 @@ class Filters:
 
 
 def label_rows(
-    model: RewardModel, rows: list[Row | BadRow], form: Form, against: Against, filters: Filters, caution: float = 0.0
+    model: RewardModel,
+    rows: list[Row | BadRow],
+    form: Form,
+    against: Against,
+    filters: Filters,
+    uncertainty_penalty: float = 0.0,
 ) -> list[Row]:
     """Pairs or single rows out of {"prompt", "responses"}: the best response against the worst, a random one, or all others.
 
@@ -44,7 +51,7 @@ def label_rows(
     that cannot be used comes out with ``error``.
     """
     found: list[Row] = []
-    for row in score_rows(model, rows, caution=caution):
+    for row in score_rows(model, rows, uncertainty_penalty=uncertainty_penalty):
         if "error" not in row and "rewards" not in row:
             row |= {"error": "field 'responses' is missing; labelling needs a list of them"}
         if "error" in row:
@@ -109,7 +116,9 @@ def _single(pair: Row, side: str) -> Row:
 def _conversation(row: Row) -> Row:
     """As mlx-lm and TRL train on conversations."""
     rest = {name: value for name, value in row.items() if name not in ("prompt", "completion")}
-    return {"messages": [*row["prompt"], {"role": "assistant", "content": row["completion"]}]} | rest
+    return {
+        "messages": [*row["prompt"], {"role": "assistant", "content": row["completion"]}]
+    } | rest
 
 
 FORMS = {"dpo": _dpo, "kto": _kto, "sft": _sft}
@@ -117,4 +126,6 @@ FORMS = {"dpo": _dpo, "kto": _kto, "sft": _sft}
 
 def _generator(prompt: object) -> np.random.Generator:
     """The same choice for the same prompt, wherever it stands in the file."""
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(repr(prompt).encode()).digest()[:8], "little"))
+    return np.random.default_rng(
+        int.from_bytes(hashlib.sha256(repr(prompt).encode()).digest()[:8], "little")
+    )

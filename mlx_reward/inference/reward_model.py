@@ -40,15 +40,26 @@ class Ranked:
 class RewardModel:
     """r(prompt, response) of a checkpoint, the same for a text alone or among others (within 1e-4).
 
-    Of an ensemble it is the mean of its members, and their standard deviation the uncertainty, in the same units; ``caution``
+    Of an ensemble it is the mean of its members, and their standard deviation the uncertainty, in the same units; ``uncertainty_penalty``
     times that is taken off a reward (Coste et al. 2023). One model alone has an uncertainty of 0.
 
     ``probability`` turns a difference of two rewards into the probability that the first response is better. Wrong input raises
     ``mlx_reward.utils.errors.InputError`` with one line.
     """
 
-    def __init__(self, ensemble: Ensemble, renderer: Renderer, config: checkpoint.RewardConfig, calibrator: Calibrator) -> None:
-        self.ensemble, self.renderer, self.config, self.calibrator = ensemble, renderer, config, calibrator
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        renderer: Renderer,
+        config: checkpoint.RewardConfig,
+        calibrator: Calibrator,
+    ) -> None:
+        self.ensemble, self.renderer, self.config, self.calibrator = (
+            ensemble,
+            renderer,
+            config,
+            calibrator,
+        )
 
     @property
     def has_uncertainty(self) -> bool:
@@ -81,44 +92,66 @@ class RewardModel:
         ensemble = Ensemble(Engine(loaded.network), loaded.members)
         renderer = load_renderer(found, loaded.config.max_seq_length, loaded.config.chat_template)
         remedy = "run `dvc repro calibrate`, which makes it"
-        return cls(ensemble, renderer, loaded.config, Calibrator.read(read_json(folder.parent / "calibration.json", remedy)))
+        return cls(
+            ensemble,
+            renderer,
+            loaded.config,
+            Calibrator.read(read_json(folder.parent / "calibration.json", remedy)),
+        )
 
     def score(
         self,
         prompts: Sequence[Prompt],
         responses: Sequence[str],
         normalize: Normalization | None = None,
-        caution: float = 0.0,
+        uncertainty_penalty: float = 0.0,
     ) -> Array:
         """Rewards (N,) of N prompts, each a text or a list of messages that ends with the user, and their N responses.
 
         ``normalize``: "zscore" in units of the training rewards' deviation from their mean, "sigmoid" of that, in 0 to 1.
         """
         rewards, uncertainties = self.score_with_uncertainty(prompts, responses)
-        return self.normalized(rewards - caution * uncertainties, normalize)
+        return self.normalized(rewards - uncertainty_penalty * uncertainties, normalize)
 
-    def score_with_uncertainty(self, prompts: Sequence[Prompt], responses: Sequence[str]) -> tuple[Array, Array]:
+    def score_with_uncertainty(
+        self, prompts: Sequence[Prompt], responses: Sequence[str]
+    ) -> tuple[Array, Array]:
         """Raw rewards (N,) and their uncertainties (N,)."""
         if isinstance(prompts, str) or isinstance(responses, str) or len(prompts) != len(responses):
             raise InputError("score takes a list of prompts and a list of as many responses")
-        return self.score_tokens([self.encode(p, r, f"[{i}]") for i, (p, r) in enumerate(zip(prompts, responses, strict=True))])
+        return self.score_tokens(
+            [
+                self.encode(p, r, f"[{i}]")
+                for i, (p, r) in enumerate(zip(prompts, responses, strict=True))
+            ]
+        )
 
-    def score_messages(self, conversations: Sequence[list[Message]], normalize: Normalization | None = None) -> Array:
+    def score_messages(
+        self, conversations: Sequence[list[Message]], normalize: Normalization | None = None
+    ) -> Array:
         """The same of N conversations that end with the assistant."""
-        rewards, _ = self.score_tokens([self.encode_messages(c, f"conversations[{i}]") for i, c in enumerate(conversations)])
+        rewards, _ = self.score_tokens(
+            [self.encode_messages(c, f"conversations[{i}]") for i, c in enumerate(conversations)]
+        )
         return self.normalized(rewards, normalize)
 
-    def rank(self, prompt: Prompt, responses: Sequence[str], caution: float = 0.0) -> list[Ranked]:
+    def rank(
+        self, prompt: Prompt, responses: Sequence[str], uncertainty_penalty: float = 0.0
+    ) -> list[Ranked]:
         """The responses, best first; equal rewards stay in their order."""
-        rewards = self.score([prompt] * len(responses), responses, caution=caution)
+        rewards = self.score(
+            [prompt] * len(responses), responses, uncertainty_penalty=uncertainty_penalty
+        )
         order = np.argsort(-rewards, kind="stable").tolist()
         return [Ranked(i, responses[i], float(rewards[i])) for i in order]
 
-    def best_of_n(self, prompt: Prompt, responses: Sequence[str], caution: float = 0.0) -> str:
+    def best_of_n(
+        self, prompt: Prompt, responses: Sequence[str], uncertainty_penalty: float = 0.0
+    ) -> str:
         """The response with the highest reward."""
         if not responses:
             raise InputError("best_of_n needs at least one response")
-        return self.rank(prompt, responses, caution)[0].response
+        return self.rank(prompt, responses, uncertainty_penalty)[0].response
 
     def compare(self, prompt: Prompt, first: str, second: str) -> float:
         """Calibrated probability that ``first`` is the better response."""
@@ -141,9 +174,13 @@ class RewardModel:
     def encode(self, prompt: Prompt, response: str, place: str = "") -> tuple[str, list[int]]:
         """What ``score_tokens`` takes: a key, equal for equal prompts, and the token ids of the whole conversation."""
         prompt = _checked(read_prompt, f"prompt{place}", prompt)
-        return _key(prompt), self.renderer.render(prompt, _checked(text, f"response{place}", response)).tokens
+        return _key(prompt), self.renderer.render(
+            prompt, _checked(text, f"response{place}", response)
+        ).tokens
 
-    def encode_messages(self, messages: list[Message], place: str = "messages") -> tuple[str, list[int]]:
+    def encode_messages(
+        self, messages: list[Message], place: str = "messages"
+    ) -> tuple[str, list[int]]:
         """The same of a conversation that ends with the assistant."""
         before, response = _checked(end_with_response, place, messages)
         return self.encode(before, response)
@@ -155,7 +192,9 @@ class RewardModel:
 
     def score_tokens(self, texts: Sequence[tuple[str, list[int]]]) -> tuple[Array, Array]:
         """Raw rewards (N,) and uncertainties (N,) of what ``encode`` returned; equal prompts run once."""
-        return mean_and_deviation(self.ensemble.score([tokens for _, tokens in texts], [key for key, _ in texts]))
+        return mean_and_deviation(
+            self.ensemble.score([tokens for _, tokens in texts], [key for key, _ in texts])
+        )
 
 
 def _checked(check: Callable[[str, Any], T], field: str, value: Any) -> T:

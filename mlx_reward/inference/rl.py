@@ -10,7 +10,10 @@ Prompt = str | list[dict[str, str]]
 
 
 def reward_function(
-    model: RewardModel, normalize: Normalization | None = "zscore", caution: float = 0.0, floor: float = -3.0
+    model: RewardModel,
+    normalize: Normalization | None = "zscore",
+    uncertainty_penalty: float = 0.0,
+    floor: float = -3.0,
 ) -> Callable[..., list[float]]:
     """A function of ``prompts`` and ``completions``, lists of texts or of messages, that gives a reward for each.
 
@@ -21,7 +24,9 @@ def reward_function(
     def mlx_reward(prompts: Sequence[Prompt], completions: Sequence[Any], **_: Any) -> list[float]:
         encoded = [_encode(model, p, c) for p, c in zip(prompts, completions, strict=True)]
         rewards, uncertainties = model.score_tokens([text for text in encoded if text is not None])
-        found = iter(model.normalized(rewards - caution * uncertainties, normalize).tolist())
+        found = iter(
+            model.normalized(rewards - uncertainty_penalty * uncertainties, normalize).tolist()
+        )
         return [floor if text is None else next(found) for text in encoded]
 
     return mlx_reward

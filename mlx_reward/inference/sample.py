@@ -21,7 +21,9 @@ Row = dict[str, Any]
 class Sampler:
     """A language model with the settings it samples by; the same seed and rows give the same responses on one machine."""
 
-    def __init__(self, folder: Path, count: int, max_tokens: int, temperature: float, top_p: float, seed: int) -> None:
+    def __init__(
+        self, folder: Path, count: int, max_tokens: int, temperature: float, top_p: float, seed: int
+    ) -> None:
         self.model = load_backbone(folder)
         self.tokenizer: Any = load(folder)
         self.count, self.max_tokens, self.seed = count, max_tokens, seed
@@ -56,8 +58,12 @@ class Sampler:
         if not prompts:
             return []
         drawn = hashlib.sha256(f"{self.seed} {json.dumps(prompts)}".encode()).digest()
-        mx.random.seed(int.from_bytes(drawn[:4], "little"))  # of these prompts, wherever a job that was stopped goes on
+        mx.random.seed(
+            int.from_bytes(drawn[:4], "little")
+        )  # of these prompts, wherever a job that was stopped goes on
         repeated = [prompt for prompt in prompts for _ in range(self.count)]
-        answer = batch_generate(self.model, self.tokenizer, repeated, max_tokens=self.max_tokens, sampler=self._choose)
+        answer = batch_generate(
+            self.model, self.tokenizer, repeated, max_tokens=self.max_tokens, sampler=self._choose
+        )
         texts = [text.strip() for text in answer.texts]
         return [texts[i : i + self.count] for i in range(0, len(texts), self.count)]

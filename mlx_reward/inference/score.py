@@ -13,18 +13,29 @@ SHAPES = "prompt and response, prompt and responses, messages, or prompt, chosen
 
 
 def score_rows(
-    model: RewardModel, rows: list[Row | BadRow], normalize: Normalization | None = None, caution: float = 0.0
+    model: RewardModel,
+    rows: list[Row | BadRow],
+    normalize: Normalization | None = None,
+    uncertainty_penalty: float = 0.0,
 ) -> list[Row]:
     """Each row with its rewards, of an ensemble with their uncertainties (raw units); ``error`` where it cannot be scored."""
     encoded = [_encode(model, row) for row in rows]
     rewards, uncertainties = model.score_tokens([text for _, found in encoded for text in found])
-    scored = zip(model.normalized(rewards - caution * uncertainties, normalize).tolist(), uncertainties.tolist(), strict=True)
+    scored = zip(
+        model.normalized(rewards - uncertainty_penalty * uncertainties, normalize).tolist(),
+        uncertainties.tolist(),
+        strict=True,
+    )
     return [_finish(model, row, [next(scored) for _ in found]) for row, found in encoded]
 
 
-def rank_rows(model: RewardModel, rows: list[Row | BadRow], caution: float = 0.0) -> list[Row]:
+def rank_rows(
+    model: RewardModel, rows: list[Row | BadRow], uncertainty_penalty: float = 0.0
+) -> list[Row]:
     """Rows with ``responses`` sorted best first, ``rewards`` with them, and in ``order`` their places before."""
-    return [_sorted(row) for row in score_rows(model, rows, caution=caution)]
+    return [
+        _sorted(row) for row in score_rows(model, rows, uncertainty_penalty=uncertainty_penalty)
+    ]
 
 
 def _encode(model: RewardModel, row: Row | BadRow) -> tuple[Row, list[tuple[str, list[int]]]]:
@@ -49,7 +60,9 @@ def _texts(row: Row) -> list[tuple[Any, Any]]:
         return [(row["prompt"], response) for response in row["responses"]]
     names = SIDES if "chosen" in row else ("response",)
     if any(name not in row for name in names):
-        raise InputError(f"field '{next(n for n in names if n not in row)}' is missing; a row needs {SHAPES}")
+        raise InputError(
+            f"field '{next(n for n in names if n not in row)}' is missing; a row needs {SHAPES}"
+        )
     return [(row["prompt"], row[name]) for name in names]
 
 
@@ -63,7 +76,11 @@ def _finish(model: RewardModel, row: Row, scored: list[tuple[float, float]]) -> 
         return row | {PLURAL[name]: values for name, values in found.items()}
     if len(scored) == 1:
         return row | {name: value for name, (value,) in found.items()}
-    sides = {f"{name}_{side}": value for name, values in found.items() for side, value in zip(SIDES, values, strict=True)}
+    sides = {
+        f"{name}_{side}": value
+        for name, values in found.items()
+        for side, value in zip(SIDES, values, strict=True)
+    }
     return row | sides | {"probability": model.probability(found["reward"][0] - found["reward"][1])}
 
 

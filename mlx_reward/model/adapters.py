@@ -9,7 +9,12 @@ from mlx_reward.backbones.load import unfreeze_last
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.utils.errors import InputError
 
-LAYERS = (nn.Linear, nn.QuantizedLinear, SwitchLinear, QuantizedSwitchLinear)  # that can carry adapters
+LAYERS = (
+    nn.Linear,
+    nn.QuantizedLinear,
+    SwitchLinear,
+    QuantizedSwitchLinear,
+)  # that can carry adapters
 
 
 def with_adapters(
@@ -30,17 +35,33 @@ def with_adapters(
     if fine_tune_type == "full":
         unfreeze_last(backbone, num_layers)
         return RewardNetwork(backbone, head)
-    unknown = set(keys or ()) - {name for block in blocks(backbone) for name, _ in block.named_modules()}
+    unknown = set(keys or ()) - {
+        name for block in blocks(backbone) for name, _ in block.named_modules()
+    }
     if unknown:
-        found = sorted({n for block in blocks(backbone) for n, m in block.named_modules() if isinstance(m, LAYERS)})
-        raise InputError(f"train.lora.keys: no layer is called {', '.join(sorted(unknown))}; there are {', '.join(found)}")
+        found = sorted(
+            {
+                n
+                for block in blocks(backbone)
+                for n, m in block.named_modules()
+                if isinstance(m, LAYERS)
+            }
+        )
+        raise InputError(
+            f"train.lora.keys: no layer is called {', '.join(sorted(unknown))}; there are {', '.join(found)}"
+        )
     config = {"rank": rank, "scale": scale, "dropout": dropout, "keys": set(keys) if keys else None}
     linear_to_lora_layers(backbone, num_layers, config, use_dora=fine_tune_type == "dora")
     return RewardNetwork(backbone, head)
 
 
 def adapter_config(
-    num_layers: int, rank: int, scale: float, dropout: float, fine_tune_type: str = "lora", keys: list[str] | None = None
+    num_layers: int,
+    rank: int,
+    scale: float,
+    dropout: float,
+    fine_tune_type: str = "lora",
+    keys: list[str] | None = None,
 ) -> dict[str, object]:
     """Return adapter_config.json as mlx_lm writes and reads it."""
     lora = {"rank": rank, "scale": scale, "dropout": dropout, "keys": keys}

@@ -41,7 +41,9 @@ class RewardConfig:
     format_version: int = FORMAT_VERSION
 
 
-def save(folder: Path, members: Sequence[Tree], adapter_config: dict[str, object], config: RewardConfig) -> None:
+def save(
+    folder: Path, members: Sequence[Tree], adapter_config: dict[str, object], config: RewardConfig
+) -> None:
     """Write the trained weights of each of ``members``; ``folder`` appears whole or, on any failure, not at all."""
     with whole_folder(folder) as temporary:
         for member, place in zip(members, _folders(temporary, len(members)), strict=True):
@@ -65,7 +67,9 @@ def load(folder: Path, base: Path) -> Checkpoint:
     """Read the reward model in ``folder`` over the backbone in ``base``; InputError where they do not fit."""
     config = read_config(folder)
     if digest(base) != config.base_digest:
-        raise InputError(f"{folder} was trained on another backbone than {base}; {REMEDY.replace('makes', 'remakes')}")
+        raise InputError(
+            f"{folder} was trained on another backbone than {base}; {REMEDY.replace('makes', 'remakes')}"
+        )
     try:
         backbone = load_backbone(base)
         if config.params.get("fine_tune_type") == "full":
@@ -73,7 +77,9 @@ def load(folder: Path, base: Path) -> Checkpoint:
         if config.params.get("fine_tune_type") != "none":  # as with an imported model
             backbone = load_adapters(backbone, str(folder))
         model = RewardNetwork(backbone, config.params.get("head", "linear"))
-        members = [_read(place, model) for place in _folders(folder, config.params.get("members", 1))]
+        members = [
+            _read(place, model) for place in _folders(folder, config.params.get("members", 1))
+        ]
         model.update(members[0])
     except (FileNotFoundError, ValueError, RuntimeError) as error:
         raise InputError(f"{folder}: not a whole checkpoint ({error}); {REMEDY}") from None
@@ -102,7 +108,9 @@ def read_config(folder: Path) -> RewardConfig:
     path = folder / "reward_config.json"
     fields = read_json(path, REMEDY)
     if fields.get("format_version") != FORMAT_VERSION:
-        raise InputError(f"{path}: format_version is {fields.get('format_version')!r}, this release reads {FORMAT_VERSION}")
+        raise InputError(
+            f"{path}: format_version is {fields.get('format_version')!r}, this release reads {FORMAT_VERSION}"
+        )
     try:
         return RewardConfig(**fields)
     except TypeError as error:

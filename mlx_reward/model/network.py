@@ -57,4 +57,8 @@ def _head(kind: str, hidden_size: int) -> nn.Module:
     """Make a head whose last layer is zero, so that every reward is 0 and the first Bradley-Terry loss is log 2."""
     last = nn.Linear(hidden_size if kind == "linear" else MLP_WIDTH, 1)
     last.update({"weight": mx.zeros_like(last.weight), "bias": mx.zeros((1,))})
-    return last if kind == "linear" else nn.Sequential(nn.Linear(hidden_size, MLP_WIDTH), nn.Tanh(), last)
+    return (
+        last
+        if kind == "linear"
+        else nn.Sequential(nn.Linear(hidden_size, MLP_WIDTH), nn.Tanh(), last)
+    )

@@ -5,7 +5,7 @@ import dataclasses
 from mlx_reward.config.calibrate import CalibrateSettings
 from mlx_reward.config.reader import read_section
 from mlx_reward.data.chat import load_renderer
-from mlx_reward.data.dataset import compare
+from mlx_reward.data.dataset import tokenize
 from mlx_reward.data.pair import read_pairs
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
@@ -25,7 +25,7 @@ def main() -> None:
     loaded = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
     ensemble = Ensemble(Engine(loaded.network), loaded.members)
     renderer = load_renderer(paths.BASE, loaded.config.max_seq_length, loaded.config.chat_template)
-    valid = compare(read_pairs(paths.VALID), renderer)
+    valid = tokenize(read_pairs(paths.VALID), renderer)
     rewards = ensemble.score(valid.texts, valid.prompts, "calibrate")
     margins = valid.margins(mean_and_deviation(rewards)[0])
     calibrator = FITS[settings.method](margins)
@@ -41,6 +41,12 @@ def main() -> None:
     }
     write_json(paths.METRICS / "calibration.json", figures)
     sample = margins[:: -(-len(margins) // SAMPLE)]
-    members = [dataclasses.asdict(fit_member(settings.method, valid.margins(own), calibrator)) for own in rewards]
-    write_json(paths.CALIBRATION, dataclasses.asdict(calibrator) | {"members": members, "margins": sample.tolist()})
+    members = [
+        dataclasses.asdict(fit_member(settings.method, valid.margins(own), calibrator))
+        for own in rewards
+    ]
+    write_json(
+        paths.CALIBRATION,
+        dataclasses.asdict(calibrator) | {"members": members, "margins": sample.tolist()},
+    )
     print(f"temperature {calibrator.temperature:.4f} fitted on {len(margins)} valid pairs")

@@ -17,4 +17,6 @@ def rewards_of(revision: str) -> list[dict[str, Any]]:
             return [json.loads(line) for line in file]
     except (DvcException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"gate.against: the test rewards of {revision} cannot be read ({reason}); try `dvc fetch`") from None
+        raise InputError(
+            f"gate.against: the test rewards of {revision} cannot be read ({reason}); try `dvc fetch`"
+        ) from None

@@ -4,13 +4,21 @@ from mlx_reward.config.gate import GateSettings
 from mlx_reward.config.reader import read_section
 from mlx_reward.data.pair import read_pairs
 from mlx_reward.evaluation.gate import shortfalls
-from mlx_reward.evaluation.warnings import suspicions
+from mlx_reward.evaluation.warnings import warnings
 from mlx_reward.pipeline import paths
 from mlx_reward.pipeline.reference import rewards_of
 from mlx_reward.report.page import Evidence, page
 from mlx_reward.utils.files import read_json, read_jsonl, whole_file
 
-PLOTS = ("reliability_before", "reliability_after", "margins", "coverage", "subset_accuracy", "train", "valid")
+PLOTS = (
+    "reliability_before",
+    "reliability_after",
+    "margins",
+    "coverage",
+    "subset_accuracy",
+    "train",
+    "valid",
+)
 
 
 def main() -> None:
@@ -25,9 +33,12 @@ def main() -> None:
         probes=read_json(paths.METRICS / "probes.json", remedy),
         examples=list(read_jsonl(paths.PROBE_EXAMPLES)),
         benchmarks=read_json(paths.METRICS / "benchmarks.json", remedy),
-        data=[read_json(paths.METRICS / name, "run `dvc repro split`") for name in ("data.json", "split.json")],
+        data=[
+            read_json(paths.METRICS / name, "run `dvc repro split`")
+            for name in ("data.json", "split.json")
+        ],
         missed=shortfalls(figures["accuracy"], figures["ece"], bars.min_accuracy, bars.max_ece),
-        suspicions=suspicions(figures),
+        warnings=warnings(figures),
         before={row["id"]: row["logit"] for row in before},
     )
     with whole_file(paths.REPORT) as temporary:

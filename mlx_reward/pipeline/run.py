@@ -4,7 +4,16 @@ from importlib import import_module
 
 from mlx_reward.utils.errors import quiet_interrupts, run
 
-STAGES = ("base", "data", "split", "train", "calibrate", "eval", "report", "gate")  # in the order of dvc.yaml
+STAGES = (
+    "base",
+    "data",
+    "split",
+    "train",
+    "calibrate",
+    "eval",
+    "report",
+    "gate",
+)  # in the order of dvc.yaml
 
 
 def run_stage(name: str) -> int:

@@ -31,10 +31,19 @@ def main() -> None:
     sizes = deal_lines(paths.PAIRS, outputs, planned.sides)
     samples = [sample(iterate_pairs(path), size) for path, size in zip(outputs, sizes, strict=True)]
     tokens, lengths = token_figures(samples[0], load_renderer(paths.BASE, 1 << 20), limit)
-    figures = {f"{side}_pairs": size for side, size in zip(SIDES, sizes, strict=True)} | planned.figures | tokens
-    write_json(paths.METRICS / "split.json", figures | {"vocabulary_overlap": vocabulary_overlap(samples[0], samples[2])})
+    figures = (
+        {f"{side}_pairs": size for side, size in zip(SIDES, sizes, strict=True)}
+        | planned.figures
+        | tokens
+    )
+    write_json(
+        paths.METRICS / "split.json",
+        figures | {"vocabulary_overlap": vocabulary_overlap(samples[0], samples[2])},
+    )
     write_json(paths.PLOTS / "tokens.json", length_rows(lengths))
     print(", ".join(f"{size} pairs in {side}" for side, size in zip(SIDES, sizes, strict=True)))
-    print(f"{figures['groups']} groups of {figures['prompts']} prompts; {figures['prompts_linked']} prompts are nearly another")
+    print(
+        f"{figures['groups']} groups of {figures['prompts']} prompts; {figures['prompts_linked']} prompts are nearly another"
+    )
     if settings.exclude:
         print(f"{figures['pairs_excluded']} pairs left out: their prompts occur in split.exclude")

@@ -28,7 +28,7 @@ class Evidence:
     benchmarks: Figures = field(default_factory=dict)
     data: Sequence[Figures] = ()
     missed: Sequence[str] = ()
-    suspicions: Sequence[str] = ()
+    warnings: Sequence[str] = ()
     before: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -44,7 +44,7 @@ def page(evidence: Evidence) -> str:
         sections.learning(plots["train"], plots["valid"]),
     ]
     parts = {
-        "verdict": sections.verdict(evidence.figures, evidence.missed, evidence.suspicions),
+        "verdict": sections.verdict(evidence.figures, evidence.missed, evidence.warnings),
         "figures": sections.headline(evidence.figures),
         "charts": "".join(charts),
         "tables": sections.subsets(plots["subset_accuracy"])
@@ -67,8 +67,15 @@ def pair_rows(evidence: Evidence) -> list[dict[str, Any]]:
     found = []
     for row in evidence.rewards:
         pair = texts[row["id"]]
-        shown = {name: row[name] for name in ("id", "subset", "reward_chosen", "reward_rejected", "logit")}
-        shown |= {"prompt": sections.asked(pair.prompt), "chosen": pair.chosen, "rejected": pair.rejected}
+        shown = {
+            name: row[name]
+            for name in ("id", "subset", "reward_chosen", "reward_rejected", "logit")
+        }
+        shown |= {
+            "prompt": sections.asked(pair.prompt),
+            "chosen": pair.chosen,
+            "rejected": pair.rejected,
+        }
         shown["longer_by"] = len(pair.chosen) - len(pair.rejected)
         if row["id"] in evidence.before:
             shown["before"] = evidence.before[row["id"]]

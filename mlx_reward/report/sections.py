@@ -11,7 +11,7 @@ Rows = Sequence[Mapping[str, Any]]
 DOTS = 600  # of the length plot: more would only hide one another
 
 
-def verdict(evidence: Figures, missed: Sequence[str], suspicions: Sequence[str]) -> str:
+def verdict(evidence: Figures, missed: Sequence[str], warnings: Sequence[str]) -> str:
     """Whether the gate is open, and the sentences one has to know."""
     state = ("closed", "The gate is closed") if missed else ("open", "The gate is open")
     lines = [
@@ -20,7 +20,7 @@ def verdict(evidence: Figures, missed: Sequence[str], suspicions: Sequence[str])
         f"Always preferring the longer response would score {evidence['longer_wins_accuracy']:.1%}, "
         f"words alone {evidence['bag_of_words_accuracy']:.1%}.",
         *(f"{sentence[0].upper()}{sentence[1:]}." for sentence in missed),
-        *(f"Warning: {sentence}." for sentence in suspicions),
+        *(f"Warning: {sentence}." for sentence in warnings),
     ]
     return f'<div class="verdict {state[0]}" role="status"><h1>{state[1]}</h1><p>{"<br>".join(map(escape, lines))}</p></div>'
 
@@ -59,19 +59,25 @@ def reliability(before: Rows, after: Rows) -> str:
         Series("after", _points(after, "confidence", "share_correct")),
     ]
     text = "Among pairs decided with a given confidence, the share decided right."
-    return chart("Reliability", text, Axis("confidence", 0.5, 1), Axis("share correct", 0, 1), series)
+    return chart(
+        "Reliability", text, Axis("confidence", 0.5, 1), Axis("share correct", 0, 1), series
+    )
 
 
 def margins(rows: Rows) -> str:
     """How far apart the rewards of a pair are."""
     points = _points(rows, "margin", "pairs")
     x, y = axis("margin", [p[0] for p in points]), axis("pairs", [p[1] for p in points], low=0)
-    return chart("Margins", "Pairs left of zero are decided wrong.", x, y, [Series("", points, "bars")])
+    return chart(
+        "Margins", "Pairs left of zero are decided wrong.", x, y, [Series("", points, "bars")]
+    )
 
 
 def length(pairs: Rows) -> str:
     """Margin against the difference in length."""
-    points = [(float(p["longer_by"]), float(p["logit"])) for p in pairs[:: max(1, len(pairs) // DOTS)]]
+    points = [
+        (float(p["longer_by"]), float(p["logit"])) for p in pairs[:: max(1, len(pairs) // DOTS)]
+    ]
     text = "Characters by which the chosen response is longer, and how surely it is preferred. A slope would be a bias."
     x, y = axis("characters longer", [p[0] for p in points]), axis("logit", [p[1] for p in points])
     return chart("Length", text, x, y, [Series("", points, "dots")])
@@ -87,9 +93,18 @@ def coverage(rows: Rows) -> str:
 
 def learning(train: Rows, valid: Rows) -> str:
     """Loss over the steps."""
-    curves = [Series("train", _points(train, "step", "loss")), Series("valid", _points(valid, "step", "nll"), color=2)]
+    curves = [
+        Series("train", _points(train, "step", "loss")),
+        Series("valid", _points(valid, "step", "nll"), color=2),
+    ]
     xs, ys = ([p[i] for s in curves for p in s.points] for i in (0, 1))
-    return chart("Learning curve", "Loss on train (mean of 20 steps) and on valid.", axis("step", xs), axis("nats", ys), curves)
+    return chart(
+        "Learning curve",
+        "Loss on train (mean of 20 steps) and on valid.",
+        axis("step", xs),
+        axis("nats", ys),
+        curves,
+    )
 
 
 def subsets(rows: Rows) -> str:
@@ -99,7 +114,9 @@ def subsets(rows: Rows) -> str:
         f"<td>{_between(r['low'], r['high'])}</td><td>{_shown(r['ece'])}</td><td>{r['pairs']}</td></tr>"
         for r in rows
     )
-    return _section("Subsets", _table(("subset", "accuracy", "95 % interval", "ECE", "pairs"), cells), "subsets")
+    return _section(
+        "Subsets", _table(("subset", "accuracy", "95 % interval", "ECE", "pairs"), cells), "subsets"
+    )
 
 
 def probes(figures: Figures, examples: Rows) -> str:
@@ -117,7 +134,11 @@ def probes(figures: Figures, examples: Rows) -> str:
         for e in examples
     )
     text = "<p>Small edits whose right order is known, and the share of them that fool the model: less is better.</p>"
-    return _section("Probes", text + _table(("edit", "fooled", "95 % interval", "probes"), cells) + shown, "probes")
+    return _section(
+        "Probes",
+        text + _table(("edit", "fooled", "95 % interval", "probes"), cells) + shown,
+        "probes",
+    )
 
 
 def benchmarks(figures: Figures) -> str:
@@ -126,18 +147,28 @@ def benchmarks(figures: Figures) -> str:
         return ""
     cells = []
     for name, row in figures.items():
-        value = next((row[key] for key in ("score", "accuracy", "spearman") if row.get(key) is not None), None)
+        value = next(
+            (row[key] for key in ("score", "accuracy", "spearman") if row.get(key) is not None),
+            None,
+        )
         parts = row.get("sections") or row.get("subsets") or {}
-        detail = ", ".join(f"{k} {_shown(v if not isinstance(v, dict) else v['score'])}" for k, v in parts.items())
+        detail = ", ".join(
+            f"{k} {_shown(v if not isinstance(v, dict) else v['score'])}" for k, v in parts.items()
+        )
         head = f"<tr><th scope=row>{escape(name)}</th><td>{_shown(value)}</td>"
         cells.append(f"{head}<td>{row['questions']}</td><td>{escape(detail)}</td></tr>")
-    return _section("Outside sets", _table(("set", "score", "questions", "parts"), cells), "benchmarks")
+    return _section(
+        "Outside sets", _table(("set", "score", "questions", "parts"), cells), "benchmarks"
+    )
 
 
 def data(*pages: Figures) -> str:
     """What is in the data and in the splits."""
     flat = {k: v for page in pages for k, v in page.items() if isinstance(v, (int, float))}
-    cells = (f"<tr><th scope=row>{escape(k.replace('_', ' '))}</th><td>{_shown(v)}</td></tr>" for k, v in flat.items())
+    cells = (
+        f"<tr><th scope=row>{escape(k.replace('_', ' '))}</th><td>{_shown(v)}</td></tr>"
+        for k, v in flat.items()
+    )
     return _section("Data", _table(("figure", "value"), cells), "data")
 
 
@@ -151,7 +182,11 @@ def side_by_side(prompt: Any, first: str, second: str, left: str, right: str) ->
 
 def asked(prompt: Any) -> str:
     """A prompt as one text."""
-    return prompt if isinstance(prompt, str) else "\n\n".join(f"{m['role']}: {m['content']}" for m in prompt)
+    return (
+        prompt
+        if isinstance(prompt, str)
+        else "\n\n".join(f"{m['role']}: {m['content']}" for m in prompt)
+    )
 
 
 def _section(title: str, body: str, id: str) -> str:

@@ -32,7 +32,13 @@ class _Job:
 class Batcher:
     """Scores on a thread of its own, about ``batch_tokens`` at once; a batch waits at most ``wait`` seconds for company."""
 
-    def __init__(self, score: Callable[[list[Text]], Scores], batch_tokens: int, wait: float, max_waiting: int) -> None:
+    def __init__(
+        self,
+        score: Callable[[list[Text]], Scores],
+        batch_tokens: int,
+        wait: float,
+        max_waiting: int,
+    ) -> None:
         self._score = score
         self._batch_tokens = batch_tokens
         self._wait = wait
@@ -87,7 +93,9 @@ class Batcher:
         try:
             rewards, uncertainties = self._score([text for job in batch for text in job.texts])
             ends = np.cumsum([len(job.texts) for job in batch])[:-1]
-            for job, *scores in zip(batch, np.split(rewards, ends), np.split(uncertainties, ends), strict=True):
+            for job, *scores in zip(
+                batch, np.split(rewards, ends), np.split(uncertainties, ends), strict=True
+            ):
                 job.answer.set_result((scores[0], scores[1]))
         except Exception as error:  # the thread must outlive it; whoever waits is told
             for job in batch:

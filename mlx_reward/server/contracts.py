@@ -20,7 +20,7 @@ class ScoreRequest(Request):
     responses: list[str] | None = None
     messages: list[Messages] | None = None
     normalize: Literal["zscore", "sigmoid"] | None = None
-    caution: Caution = 0.0
+    uncertainty_penalty: Caution = 0.0
 
 
 class ScoreAnswer(BaseModel):
@@ -31,7 +31,7 @@ class ScoreAnswer(BaseModel):
 class RankRequest(Request):
     prompt: Prompt
     responses: Annotated[list[str], Field(min_length=1)]
-    caution: Caution = 0.0
+    uncertainty_penalty: Caution = 0.0
 
 
 class Place(BaseModel):

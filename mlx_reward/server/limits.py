@@ -53,6 +53,8 @@ class BearerToken:
             shown = dict(scope["headers"]).get(b"authorization", b"")
             if not secrets.compare_digest(shown, self.expected):
                 headers = {"WWW-Authenticate": "Bearer"}
-                await JSONResponse({"error": "send Authorization: Bearer and the token"}, 401, headers)(scope, receive, send)
+                await JSONResponse(
+                    {"error": "send Authorization: Bearer and the token"}, 401, headers
+                )(scope, receive, send)
                 return
         await self.app(scope, receive, send)

@@ -15,11 +15,15 @@ WAIT = 0.005  # seconds that a text waits for company
 GRACE = 60  # seconds to answer what was accepted
 
 
-def serve(folder: Path, base: Path | None, host: str, port: int, max_waiting: int, max_body: int) -> None:
+def serve(
+    folder: Path, base: Path | None, host: str, port: int, max_waiting: int, max_body: int
+) -> None:
     """Serve the model in ``folder``. At any other address than loopback one has to show the token in MLX_REWARD_TOKEN."""
     token = os.environ.get(TOKEN) or None
     if token is None and not _is_loopback(host):
-        raise InputError(f"--host {host} is open to others; set {TOKEN} to a token that they have to show, or use 127.0.0.1")
+        raise InputError(
+            f"--host {host} is open to others; set {TOKEN} to a token that they have to show, or use 127.0.0.1"
+        )
     model = RewardModel.load(folder, base)
     app = create_app(model, folder.name, token, WAIT, max_waiting, max_body)
     uvicorn.run(app, host=host, port=port, timeout_graceful_shutdown=GRACE, access_log=False)

@@ -19,7 +19,7 @@ AGAIN = "start all of them again, and they go on from the last saved step"
 
 
 @dataclass(frozen=True)
-class Ranks:
+class DataParallel:
     """This process is number ``rank`` of ``size``. Every process has to call ``total`` and ``agree`` in the same order."""
 
     rank: int = 0
@@ -42,11 +42,15 @@ class Ranks:
         """The sum over all processes of trees of arrays."""
         if self.size == 1:
             return tree
-        return tree_map(lambda mean: mean * self.size, nn.average_gradients(tree))  # which sends small arrays together
+        return tree_map(
+            lambda mean: mean * self.size, nn.average_gradients(tree)
+        )  # which sends small arrays together
 
     def agree(self, what: str, value: int) -> None:
         """InputError where another process has another ``value`` (below 2^24)."""
-        values = self.total(mx.array([value if i == self.rank else 0 for i in range(self.size)], dtype=mx.float32)).tolist()
+        values = self.total(
+            mx.array([value if i == self.rank else 0 for i in range(self.size)], dtype=mx.float32)
+        ).tolist()
         if any(v != value for v in values):
             told = ", ".join(f"{v:.0f} on rank {i}" for i, v in enumerate(values))
             raise InputError(
@@ -63,7 +67,10 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:
-            if not any(word in str(error).lower() for word in ("peer", "[ring]", "[mpi]", "nccl", "connection")):
+            if not any(
+                word in str(error).lower()
+                for word in ("peer", "[ring]", "[mpi]", "nccl", "connection")
+            ):
                 raise
             raise InputError(f"another rank was lost ({error}); {AGAIN}") from None
         finally:
@@ -74,10 +81,10 @@ def _ended(*_: object) -> None:
     raise InputError(f"ended from outside, as mlx.launch does when another rank is lost; {AGAIN}")
 
 
-ALONE = Ranks()
+SINGLE_PROCESS = DataParallel()
 
 
-def ranks() -> Ranks:
+def data_parallel() -> DataParallel:
     """Those of this job; alone where ``mlx.launch`` did not start it."""
     group = mx.distributed.init()
-    return Ranks(group.rank(), group.size())
+    return DataParallel(group.rank(), group.size())

@@ -8,15 +8,15 @@ import mlx.core as mx
 import numpy as np
 
 from mlx_reward.config.train import TrainSettings
-from mlx_reward.data.dataset import Comparisons
+from mlx_reward.data.dataset import PreferenceDataset
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
 from mlx_reward.engine.feature_store import frozen_features
 from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.model.checkpoint import Tree
-from mlx_reward.training.distributed import Ranks
-from mlx_reward.training.history import History
-from mlx_reward.training.state import Resume
+from mlx_reward.training.distributed import DataParallel
+from mlx_reward.training.history import LogHistory
+from mlx_reward.training.state import StateFile
 from mlx_reward.training.tracking import Log, silent
 from mlx_reward.training.trainer import Frozen, train, trainable
 
@@ -28,19 +28,23 @@ class Fitted:
     """``mean`` and ``deviation`` of the rewards of training responses; a history for each member."""
 
     ensemble: Ensemble
-    histories: list[History]
+    histories: list[LogHistory]
     mean: float
     deviation: float
 
     def figures(self) -> dict[str, Any]:
         """Those of the first member's run, for metrics/train.json; of each, where there are several."""
-        runs = {str(n): {"valid_nll": h.best.nll, "best_step": h.best.step} for n, h in enumerate(self.histories, 1)}
+        runs = {
+            str(n): {"valid_nll": h.best.nll, "best_step": h.best.step}
+            for n, h in enumerate(self.histories, 1)
+        }
         return self.histories[0].figures() | ({"members": runs} if len(runs) > 1 else {})
 
     def summary(self) -> str:
         """A line for each member."""
         lines = (
-            f"best at step {h.best.step}: valid NLL {h.best.nll:.4f}, accuracy {h.best.accuracy:.4f}" for h in self.histories
+            f"best at step {h.best.step}: valid NLL {h.best.nll:.4f}, accuracy {h.best.accuracy:.4f}"
+            for h in self.histories
         )
         return "\n".join(lines)
 
@@ -48,11 +52,11 @@ class Fitted:
 def fit(
     build: Callable[[], Engine],
     backbone: str,
-    training: Comparisons,
-    valid: Comparisons,
+    training: PreferenceDataset,
+    valid: PreferenceDataset,
     settings: TrainSettings,
-    resumes: list[Resume],
-    ranks: Ranks,
+    resumes: list[StateFile],
+    ranks: DataParallel,
     log: Log,
 ) -> Fitted:
     """Train a model for each of ``resumes``, each with its own seed: initial weights and order of the data.
@@ -63,17 +67,25 @@ def fit(
     """
     drawn = sample(training.prompts, settings.seed)
     texts, prompts = [training.texts[i] for i in drawn], [training.prompts[i] for i in drawn]
-    frozen, members, histories = None, list[Tree](), list[History]()
+    frozen, members, histories = None, list[Tree](), list[LogHistory]()
     for number, resume in enumerate(resumes):
         own = settings.model_copy(update={"seed": settings.seed + number})
         mx.random.seed(own.seed)
         engine = build()
         network = engine.network
-        frozen = frozen or Frozen(*(_below(engine, side, settings, backbone) for side in (training, valid)))
-        histories.append(train(engine, training, valid, own, frozen, resume, ranks, log if number == 0 else silent))
+        frozen = frozen or Frozen(
+            *(_below(engine, side, settings, backbone) for side in (training, valid))
+        )
+        histories.append(
+            train(
+                engine, training, valid, own, frozen, resume, ranks, log if number == 0 else silent
+            )
+        )
         below = frozen.training.take(drawn) if frozen.training else None
         if len(resumes) > 1:
-            rewards = Ensemble(engine, [trainable(network)]).score(texts, prompts, "training rewards", below)
+            rewards = Ensemble(engine, [trainable(network)]).score(
+                texts, prompts, "training rewards", below
+            )
             network.shift(-float(rewards.mean()))
         members.append(trainable(network))
     network.update(members[0])
@@ -82,7 +94,9 @@ def fit(
     return Fitted(ensemble, histories, float(rewards.mean()), float(rewards.std()))
 
 
-def _below(engine: Engine, side: Comparisons, settings: TrainSettings, backbone: str) -> FrozenFeatures | None:
+def _below(
+    engine: Engine, side: PreferenceDataset, settings: TrainSettings, backbone: str
+) -> FrozenFeatures | None:
     return frozen_features(engine, side.texts, side.prompts, settings.frozen_cache, backbone)
 
 
@@ -92,4 +106,6 @@ def sample(prompts: Sequence[Hashable], seed: int) -> list[int]:
     for i, prompt in enumerate(prompts):
         members.setdefault(prompt, []).append(i)
     groups = list(members.values())
-    return [i for g in np.random.default_rng(seed).permutation(len(groups))[:SAMPLE] for i in groups[g]][:SAMPLE]
+    return [
+        i for g in np.random.default_rng(seed).permutation(len(groups))[:SAMPLE] for i in groups[g]
+    ][:SAMPLE]

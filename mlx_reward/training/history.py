@@ -16,7 +16,7 @@ class Evaluation:
 
 
 @dataclass
-class History:
+class LogHistory:
     """Loss and accuracy of every optimizer step on its own batch, the evaluations on valid, and the steps left out because
     their loss or gradient was not finite.
     """
@@ -55,7 +55,10 @@ class History:
 
     def _means(self, step: int) -> dict[str, float]:
         recent = slice(max(0, step - 20), step)
-        return {"loss": float(np.mean(self.losses[recent])), "accuracy": float(np.mean(self.accuracies[recent]))}
+        return {
+            "loss": float(np.mean(self.losses[recent])),
+            "accuracy": float(np.mean(self.accuracies[recent])),
+        }
 
     def latest(self, step: int) -> dict[str, float]:
         """What ``step`` showed, for who watches: the curve's row, and the evaluation if there was one."""
@@ -74,6 +77,8 @@ class History:
         """For the progress bar."""
         recent = slice(-20, None)
         text = (
-            f"loss {np.mean(self.losses[recent]):.3f}, accuracy {np.mean(self.accuracies[recent]):.3f}" if self.losses else ""
+            f"loss {np.mean(self.losses[recent]):.3f}, accuracy {np.mean(self.accuracies[recent]):.3f}"
+            if self.losses
+            else ""
         )
         return f"{text}, valid {self.evaluations[-1].accuracy:.3f}" if self.evaluations else text

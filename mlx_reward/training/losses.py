@@ -31,7 +31,9 @@ def plackett_luce(winners: mx.array, losers: mx.array, choices: mx.array, count:
         count: number of choices.
     """
     behind = losers - winners
-    most = mx.stop_gradient(mx.zeros(count).at[choices].maximum(behind))  # keeps the exponentials finite
+    most = mx.stop_gradient(
+        mx.zeros(count).at[choices].maximum(behind)
+    )  # keeps the exponentials finite
     others = mx.zeros(count).at[choices].add(mx.exp(behind - most[choices]))
     return (most + mx.log(mx.exp(-most) + others)).sum() / len(winners)
 

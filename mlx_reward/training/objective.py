@@ -30,7 +30,11 @@ class Objective:
     def __call__(self, rewards: mx.array, batch: Batch) -> mx.array:
         """The loss, a mean over pairs, for rewards (M,) of the texts of ``batch``."""
         chosen, rejected = rewards[mx.array(batch.chosen)], rewards[mx.array(batch.rejected)]
-        loss = self._listwise(chosen, rejected, batch) if self.listwise else self._pairwise(chosen - rejected, batch)
+        loss = (
+            self._listwise(chosen, rejected, batch)
+            if self.listwise
+            else self._pairwise(chosen - rejected, batch)
+        )
         return loss + self.centering * centering(chosen, rejected) if self.centering else loss
 
     def _pairwise(self, margins: mx.array, batch: Batch) -> mx.array:
@@ -44,13 +48,17 @@ class Objective:
 
 def objective(pairs: Sequence[Pair], settings: LossSettings) -> Objective:
     """For training on ``pairs``. InputError where a margin is asked for and no pair tells its strength."""
-    if settings.kind == "plackett_luce" and (settings.soft_labels or settings.label_smoothing or settings.margin):
+    if settings.kind == "plackett_luce" and (
+        settings.soft_labels or settings.label_smoothing or settings.margin
+    ):
         raise InputError(
             "train.loss: soft_labels, label_smoothing and margin are of pairs; set kind to bradley_terry, or these to 0"
         )
     strengths = [pair.preference_strength for pair in pairs]
     if settings.margin and all(s is None for s in strengths):
-        raise InputError("train.loss.margin: no pair has a preference_strength to make a margin of; set it to 0")
+        raise InputError(
+            "train.loss.margin: no pair has a preference_strength to make a margin of; set it to 0"
+        )
     return Objective(
         settings.kind == "plackett_luce",
         np.array([pair.label if settings.soft_labels else 1.0 for pair in pairs], dtype=np.float32),

@@ -14,12 +14,12 @@ import mlx.optimizers as optim
 import numpy as np
 from mlx.utils import tree_map
 
-from mlx_reward.data.dataset import Batch, Comparisons, Members, batch_of
+from mlx_reward.data.dataset import Batch, Members, PreferenceDataset, collate
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.evaluation.metrics import accuracy
 from mlx_reward.model.network import RewardNetwork
-from mlx_reward.training.distributed import Ranks
+from mlx_reward.training.distributed import DataParallel
 from mlx_reward.training.objective import Objective
 
 
@@ -32,15 +32,15 @@ class Step:
     finite: bool
 
 
-def stepper(
+def make_train_step(
     engine: Engine,
-    training: Comparisons,
+    training: PreferenceDataset,
     objective: Objective,
     optimizer: optim.Optimizer,
     batch_size: int,
     max_grad_norm: float | None,
     frozen: FrozenFeatures | None,
-    ranks: Ranks,
+    ranks: DataParallel,
 ) -> Callable[[Members], Step]:
     """A function of pairs of ``training`` that takes one step on them, of which ``batch_size`` run at once a process."""
     model = engine.network
@@ -48,7 +48,9 @@ def stepper(
     def loss_of(_: RewardNetwork, batch: Batch) -> tuple[mx.array, mx.array]:
         members = batch.texts.tolist()
         below = frozen.take(members) if frozen else None
-        r = engine.forward([training.texts[i] for i in members], [training.prompts[i] for i in members], below)
+        r = engine.forward(
+            [training.texts[i] for i in members], [training.prompts[i] for i in members], below
+        )
         return objective(r, batch), r[mx.array(batch.chosen)] - r[mx.array(batch.rejected)]
 
     value_and_grad = nn.value_and_grad(model, loss_of)
@@ -56,7 +58,10 @@ def stepper(
     def step(members: Members) -> Step:
         model.train()
         own = ranks.part(members)
-        parts = [batch_of(training, own[start : start + batch_size]) for start in range(0, len(own), batch_size)]
+        parts = [
+            collate(training, own[start : start + batch_size])
+            for start in range(0, len(own), batch_size)
+        ]
         loss, right, gradients = ranks.total(_gradient(value_and_grad, model, parts, len(members)))
         gradients, norm = optim.clip_grad_norm(gradients, max_grad_norm or math.inf)
         taken = Step(
@@ -72,7 +77,9 @@ def stepper(
     return step
 
 
-def _gradient(value_and_grad: Any, model: RewardNetwork, parts: list[Batch], pairs: int) -> tuple[mx.array, mx.array, Any]:
+def _gradient(
+    value_and_grad: Any, model: RewardNetwork, parts: list[Batch], pairs: int
+) -> tuple[mx.array, mx.array, Any]:
     """Loss and gradient, each of the ``parts`` weighted by its share of all ``pairs``; how many are the right way round."""
     loss, right, total = mx.array(0.0), 0.0, None
     for part in parts:

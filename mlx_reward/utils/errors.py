@@ -38,7 +38,9 @@ def quiet_interrupts() -> None:
     """Answer Ctrl-C with one line, at any moment, imports included; temporary files are removed on the way out."""
     default = sys.excepthook
 
-    def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    def hook(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
         if issubclass(kind, KeyboardInterrupt):
             print("interrupted; run again to go on", file=sys.stderr)
         else:

@@ -101,7 +101,11 @@ def _row(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise InputError(f"{path}, line {number}: not JSON ({error}); run `dvc repro -f` to make it again") from None
+        raise InputError(
+            f"{path}, line {number}: not JSON ({error}); run `dvc repro -f` to make it again"
+        ) from None
     if not isinstance(row, dict):
-        raise InputError(f"{path}, line {number}: not a JSON object; run `dvc repro -f` to make it again")
+        raise InputError(
+            f"{path}, line {number}: not a JSON object; run `dvc repro -f` to make it again"
+        )
     return row

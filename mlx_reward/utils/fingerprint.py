@@ -22,7 +22,9 @@ def code_digest(rooms: Iterable[str], package: Path = PACKAGE) -> str:
     where a room does not exist, so that a renamed one cannot be left out in silence.
     """
     files = {
-        f"{path.relative_to(package)}": path.read_text(encoding="utf-8") for room in rooms for path in _files(package, room)
+        f"{path.relative_to(package)}": path.read_text(encoding="utf-8")
+        for room in rooms
+        for path in _files(package, room)
     }
     return fingerprint(files, {library: _version(library) for library in LIBRARIES})
 

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     import mlx.core as mx
 
 
-def save(path: Path, tensors: "dict[str, mx.array]", metadata: dict[str, str] | None = None) -> None:
+def save(
+    path: Path, tensors: "dict[str, mx.array]", metadata: dict[str, str] | None = None
+) -> None:
     """Write ``tensors`` and ``metadata``; OSError (ENOSPC) where fewer bytes arrived than were sent."""
     import mlx.core as mx  # here, so that this room loads no MLX
 

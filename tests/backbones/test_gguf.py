@@ -14,20 +14,33 @@ from mlx_reward.backbones.gguf import TENSORS, convert
 from mlx_reward.utils.errors import InputError
 from tests import tiny
 
-TOKENS = ["<unk>", "<|im_start|>", "<|im_end|>", *sorted(tiny.pre_tokenizers.ByteLevel.alphabet()), "he", "ll"]
+TOKENS = [
+    "<unk>",
+    "<|im_start|>",
+    "<|im_end|>",
+    *sorted(tiny.pre_tokenizers.ByteLevel.alphabet()),
+    "he",
+    "ll",
+]
 TEMPLATE = "{% for m in messages %}<|im_start|>{{ m['content'] }}<|im_end|>{% endfor %}"
 
 
 def permute(rows: np.ndarray, heads: int) -> np.ndarray:
     """llama.cpp's order of the rows of attn_q and attn_k, as convert_hf_to_gguf.py writes it."""
-    return rows.reshape(heads, 2, rows.shape[0] // heads // 2, -1).swapaxes(1, 2).reshape(rows.shape)
+    return (
+        rows.reshape(heads, 2, rows.shape[0] // heads // 2, -1).swapaxes(1, 2).reshape(rows.shape)
+    )
 
 
 def write_gguf(path: Path, kind: gguf.GGMLQuantizationType) -> dict[str, np.ndarray]:
     """A tiny random llama as GGUF with its linear layers in ``kind``; returns the weights that a reader should find."""
-    source = {name: np.array(value) for name, value in tree_flatten(tiny.model("llama").parameters())}
+    source = {
+        name: np.array(value) for name, value in tree_flatten(tiny.model("llama").parameters())
+    }
     source["model.embed_tokens.weight"] = source["model.embed_tokens.weight"][: len(TOKENS)]
-    source["model.embed_tokens.weight"] = np.resize(source["model.embed_tokens.weight"], (len(TOKENS), 32))
+    source["model.embed_tokens.weight"] = np.resize(
+        source["model.embed_tokens.weight"], (len(TOKENS), 32)
+    )
     names = {hf: block for block, hf in TENSORS.items()}
     writer = gguf.GGUFWriter(path, "llama")
     for add, value in (

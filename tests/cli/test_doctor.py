@@ -10,10 +10,16 @@ from mlx_reward.cli.doctor import gigaflops
 
 
 def test_the_command_prints_device_blas_speed_and_memory() -> None:
-    answer = subprocess.run([sys.executable, "-m", "mlx_reward", "doctor"], capture_output=True, text=True, timeout=60)
+    answer = subprocess.run(
+        [sys.executable, "-m", "mlx_reward", "doctor"], capture_output=True, text=True, timeout=60
+    )
     assert answer.returncode == 0, answer.stderr
-    told = dict(re.split(r"\s{2,}|(?<=matmul)\s", line, maxsplit=1) for line in answer.stdout.splitlines())
-    assert {"mlx-reward", "device", "BLAS", "streams", "float32 matmul", "memory", "cache"} <= set(told)
+    told = dict(
+        re.split(r"\s{2,}|(?<=matmul)\s", line, maxsplit=1) for line in answer.stdout.splitlines()
+    )
+    assert {"mlx-reward", "device", "BLAS", "streams", "float32 matmul", "memory", "cache"} <= set(
+        told
+    )
     assert re.match(r"[1-9]\d* GFLOPS on one stream, [1-9]\d* on all", told["float32 matmul"])
 
 

@@ -40,7 +40,9 @@ def test_a_number_may_be_written_as_dvc_writes_it(tmp_path: Path, written: str) 
 def test_off_is_a_word_as_it_is_for_dvc(tmp_path: Path, written: str, read: object) -> None:
     """PyYAML alone reads YAML 1.1, where off is false: the value that params.yaml names was refused."""
     path = tmp_path / "params.yaml"
-    path.write_text((ROOT / "params.yaml").read_text().replace("frozen_cache: auto", f"frozen_cache: {written}"))
+    path.write_text(
+        (ROOT / "params.yaml").read_text().replace("frozen_cache: auto", f"frozen_cache: {written}")
+    )
     assert read_section(path, "train", TrainSettings).frozen_cache == read
 
 
@@ -57,7 +59,10 @@ def test_settings_are_frozen() -> None:
             {"lora": {"rank": -1, "scale": 2.0, "dropout": 0.0}},
             r"train\.lora\.rank is -1: .*greater than or equal to 1",
         ),
-        ({"lora": {"rank": 8, "scale": 2.0, "dropout": 1.2}}, r"train\.lora\.dropout is 1\.2: .*less than 1"),
+        (
+            {"lora": {"rank": 8, "scale": 2.0, "dropout": 1.2}},
+            r"train\.lora\.dropout is 1\.2: .*less than 1",
+        ),
         ({"learning_rate": "0.5"}, r"train\.learning_rate is '0\.5': .*number.*without quotes"),
         ({"batch_size": "8"}, r"train\.batch_size is '8': .*integer.*without quotes"),
         ({"batch_size": 8.5}, r"train\.batch_size is 8\.5: .*integer"),
@@ -70,7 +75,9 @@ def test_settings_are_frozen() -> None:
         ({"num-layers": 1}, r"train\.num-layers is unknown"),
     ],
 )
-def test_one_line_names_key_value_and_what_is_allowed(tmp_path: Path, changes: dict[str, object], line: str) -> None:
+def test_one_line_names_key_value_and_what_is_allowed(
+    tmp_path: Path, changes: dict[str, object], line: str
+) -> None:
     with pytest.raises(InputError, match=line) as caught:
         read_section(changed(tmp_path, **changes), "train", TrainSettings)
     assert "\n" not in str(caught.value)

@@ -12,13 +12,23 @@ from mlx_reward.cpu import blas
 from mlx_reward.utils import cache_folder
 from mlx_reward.utils.fingerprint import PACKAGE
 
-CPU_BUILD = sys.platform == "linux" and any(d.metadata["Name"] == "mlx-cpu" for d in metadata.distributions())
-pytestmark = pytest.mark.skipif(not CPU_BUILD, reason="only MLX's CPU build on Linux takes another BLAS")
+CPU_BUILD = sys.platform == "linux" and any(
+    d.metadata["Name"] == "mlx-cpu" for d in metadata.distributions()
+)
+pytestmark = pytest.mark.skipif(
+    not CPU_BUILD, reason="only MLX's CPU build on Linux takes another BLAS"
+)
 
 
 def report(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", f"{code}; from mlx_reward.cpu import prepare; print(prepare.status())"]
-    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=60)
+    command = [
+        sys.executable,
+        "-c",
+        f"{code}; from mlx_reward.cpu import prepare; print(prepare.status())",
+    ]
+    return subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=60
+    )
 
 
 def test_openblas_is_made_once_and_loaded(tmp_path: Path) -> None:
@@ -30,7 +40,16 @@ def test_openblas_is_made_once_and_loaded(tmp_path: Path) -> None:
     assert {p.name: p.stat().st_mtime_ns for p in (tmp_path / "mlx-reward").iterdir()} == made
 
 
-ROOMS_WITH_MLX = ["cpu", "backbones", "model", "engine", "training", "inference", "exchange", "server"]
+ROOMS_WITH_MLX = [
+    "cpu",
+    "backbones",
+    "model",
+    "engine",
+    "training",
+    "inference",
+    "exchange",
+    "server",
+]
 ROOMS_WITHOUT = ["utils", "config", "data", "evaluation", "report", "pipeline", "cli"]
 
 
@@ -75,16 +94,22 @@ def test_it_can_be_turned_off_and_a_wrong_path_is_told() -> None:
 
 
 def test_a_users_own_kernels_are_respected(tmp_path: Path) -> None:
-    answer = report("import mlx_reward.cpu", OPENBLAS_CORETYPE="Haswell", XDG_CACHE_HOME=str(tmp_path))
+    answer = report(
+        "import mlx_reward.cpu", OPENBLAS_CORETYPE="Haswell", XDG_CACHE_HOME=str(tmp_path)
+    )
     assert "Haswell kernels" in answer.stdout
 
 
-def test_a_cache_that_cannot_be_written_falls_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_falls_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert cache_folder.cache_folder().is_dir()
 
 
 def test_prefixed_names_are_found_in_the_library() -> None:
-    names = blas.exported(b"\0scipy_cblas_sgemm\0other\0scipy_openblas_get_corename\0scipy_dgesv_\0")
+    names = blas.exported(
+        b"\0scipy_cblas_sgemm\0other\0scipy_openblas_get_corename\0scipy_dgesv_\0"
+    )
     assert names == {"cblas_sgemm", "openblas_get_corename"}

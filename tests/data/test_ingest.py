@@ -17,7 +17,9 @@ ROWS = [
 ]
 
 
-def take(rows: list[dict[str, Any]], folder: Path, group_by: str | None = None) -> list[Pair | Rejected]:
+def take(
+    rows: list[dict[str, Any]], folder: Path, group_by: str | None = None
+) -> list[Pair | Rejected]:
     def placed() -> Iterator[tuple[tuple[str, int], Any]]:
         yield from ((("deep/mine.jsonl", line), row) for line, row in enumerate(rows, 1))
 
@@ -27,7 +29,12 @@ def take(rows: list[dict[str, Any]], folder: Path, group_by: str | None = None) 
 
 def test_ids_are_the_rows_own_or_their_place(tmp_path: Path) -> None:
     found = take(ROWS, tmp_path)
-    assert [p.id for p in found if isinstance(p, Pair)] == ["own", "mine-2/0", "mine-2/1", "mine-2/2"]
+    assert [p.id for p in found if isinstance(p, Pair)] == [
+        "own",
+        "mine-2/0",
+        "mine-2/1",
+        "mine-2/2",
+    ]
     assert found[-1] == Rejected("deep/mine.jsonl", 3, "bad", "chosen and rejected are equal")
 
 
@@ -39,7 +46,10 @@ def test_group_by_names_a_field_and_its_absence_is_told(tmp_path: Path) -> None:
 
 def test_group_by_looks_into_the_data_of_an_annotation_tool(tmp_path: Path) -> None:
     verdict = {"result": [{"type": "pairwise", "value": {"selected": "left"}}]}
-    row = {"data": {"prompt": "q", "answer1": "a", "answer2": "b", "customer": 7}, "annotations": [verdict]}
+    row = {
+        "data": {"prompt": "q", "answer1": "a", "answer2": "b", "customer": 7},
+        "annotations": [verdict],
+    }
     (pair,) = take([row], tmp_path, group_by="customer")
     assert isinstance(pair, Pair)
     assert pair.group == "7"
@@ -51,10 +61,21 @@ def test_a_group_with_one_unusable_response_gives_no_pair_at_all(tmp_path: Path)
 
 
 def test_rated_responses_meet_wherever_they_stand(tmp_path: Path) -> None:
-    rated = [("q", "mid", 2), ("other", "x", 1), ("q", "top", 4), ("alone", "y", 3), ("other", "z", 1), ("q", "low", 0)]
+    rated = [
+        ("q", "mid", 2),
+        ("other", "x", 1),
+        ("q", "top", 4),
+        ("alone", "y", 3),
+        ("other", "z", 1),
+        ("q", "low", 0),
+    ]
     rows = [{"prompt": p, "response": r, "helpfulness": h} for p, r, h in rated]
     found = take(rows, tmp_path)
-    assert [(p.chosen, p.rejected) for p in found if isinstance(p, Pair)] == [("top", "mid"), ("top", "low"), ("mid", "low")]
+    assert [(p.chosen, p.rejected) for p in found if isinstance(p, Pair)] == [
+        ("top", "mid"),
+        ("top", "low"),
+        ("mid", "low"),
+    ]
     assert [(r.line, r.kind) for r in found if isinstance(r, Rejected)] == [(2, "tie"), (4, "bad")]
 
 

@@ -14,9 +14,15 @@ def pair(chosen: str, rejected: str) -> Pair:
 def test_token_lengths_are_those_of_the_rendered_texts(backbone: Path) -> None:
     renderer = load_renderer(backbone, 1 << 20)
     pairs = [pair("a" * n, "b") for n in range(1, 40)]
-    figures, lengths = token_figures(pairs, renderer, limit=len(renderer.render("q", "a" * 20).tokens))
+    figures, lengths = token_figures(
+        pairs, renderer, limit=len(renderer.render("q", "a" * 20).tokens)
+    )
     assert lengths[:2] == [len(renderer.render("q", text).tokens) for text in ("a", "b")]
-    assert figures["over_max_seq_length"] == sum(length > lengths[38] for length in lengths) / len(lengths) > 0
+    assert (
+        figures["over_max_seq_length"]
+        == sum(length > lengths[38] for length in lengths) / len(lengths)
+        > 0
+    )
     assert figures["tokens_p50"] <= figures["tokens_p95"] <= figures["tokens_p99"] <= max(lengths)
 
 

@@ -35,7 +35,12 @@ def test_no_defect_dominates() -> None:
 def test_the_checks_can_fail(tmp_path: Path) -> None:
     """A shared phrase, a wrong length balance and a malformed row are seen."""
     phrase = "one two three four five six seven eight"
-    bad = {"id": "x", "responses": [phrase, phrase + " nine", "c", "d"], "scores": [3, 2, 1], "defects": [None, "odd"]}
+    bad = {
+        "id": "x",
+        "responses": [phrase, phrase + " nine", "c", "d"],
+        "scores": [3, 2, 1],
+        "defects": [None, "odd"],
+    }
     assert len(check.shape_problems([bad, bad])) == 5
     assert check.shared_ngrams([bad]) == [f"x[0] and x[1] share: {phrase}"]
     assert check.longer_wins([bad]) == (4 + 0.5) / 6

@@ -19,7 +19,10 @@ PREFIXES = {
     "c": RNG.integers(0, 256, 33).tolist(),
 }
 PROMPTS = ["a", "a", "b", "c", "a", "b", "b", "b"]  # c stands alone
-TEXTS = [PREFIXES[p] + RNG.integers(0, 256, n).tolist() for p, n in zip(PROMPTS, (5, 40, 3, 17, 90, 17, 2, 1), strict=True)]
+TEXTS = [
+    PREFIXES[p] + RNG.integers(0, 256, n).tolist()
+    for p, n in zip(PROMPTS, (5, 40, 3, 17, 90, 17, 2, 1), strict=True)
+]
 
 
 def lively(architecture: str) -> RewardNetwork:
@@ -28,7 +31,9 @@ def lively(architecture: str) -> RewardNetwork:
     model.backbone.freeze()
     model.backbone.unfreeze(keys=["lora_a", "lora_b"], strict=False)
     model.head.weight = mx.random.normal(model.head.weight.shape, key=mx.random.key(1))
-    model.apply_to_modules(lambda _, m: "lora_b" in m and m.update({"lora_b": 0.1 * mx.random.normal(m.lora_b.shape)}))
+    model.apply_to_modules(
+        lambda _, m: "lora_b" in m and m.update({"lora_b": 0.1 * mx.random.normal(m.lora_b.shape)})
+    )
     model.eval()
     mx.eval(model.parameters())
     return model
@@ -58,7 +63,9 @@ def test_sharing_prompts_and_splitting_over_streams_change_neither_rewards_nor_g
         monkeypatch.setattr(engine._runner, "padding_free", way == "padding-free")
     three = [mx.new_stream(mx.cpu) for _ in range(3)]
     monkeypatch.setattr("mlx_reward.engine.engine.streams", lambda: three)
-    monkeypatch.setattr("mlx_reward.engine.varlen_layout.CHUNK", 16)  # so that texts are longer than a chunk
+    monkeypatch.setattr(
+        "mlx_reward.engine.varlen_layout.CHUNK", 16
+    )  # so that texts are longer than a chunk
 
     def plain(model: RewardNetwork) -> mx.array:
         tokens, lengths = pad(TEXTS)

@@ -18,9 +18,9 @@ from mlx_reward.inference.score import rank_rows, score_rows
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
 from mlx_reward.model.network import RewardNetwork
-from mlx_reward.training.distributed import ALONE
+from mlx_reward.training.distributed import SINGLE_PROCESS
 from mlx_reward.training.fit import fit
-from mlx_reward.training.state import Resume
+from mlx_reward.training.state import StateFile
 from mlx_reward.training.tracking import silent
 from mlx_reward.training.trainer import trainable
 from mlx_reward.utils.errors import InputError
@@ -37,10 +37,15 @@ def network(base: Path, layers: int = 2) -> RewardNetwork:
 
 def random_members(model: RewardNetwork, count: int) -> list[dict[str, object]]:
     mx.random.seed(5)
-    return [tree_map(lambda p: p + 0.3 * mx.random.normal(p.shape), trainable(model)) for _ in range(count)]
+    return [
+        tree_map(lambda p: p + 0.3 * mx.random.normal(p.shape), trainable(model))
+        for _ in range(count)
+    ]
 
 
-@pytest.mark.parametrize("layers", [2, -1])  # with frozen blocks below, which run once for all, and without
+@pytest.mark.parametrize(
+    "layers", [2, -1]
+)  # with frozen blocks below, which run once for all, and without
 def test_each_member_scores_as_it_would_alone(backbone: Path, layers: int) -> None:
     model, data = network(backbone, layers), compared(12)
     ensemble = Ensemble(Engine(model), random_members(model, 3))
@@ -55,7 +60,9 @@ def test_each_member_scores_as_it_would_alone(backbone: Path, layers: int) -> No
 @pytest.fixture
 def saved(backbone: Path, tmp_path: Path) -> RewardModel:
     model = network(backbone)
-    config = checkpoint.RewardConfig(str(backbone), digest(backbone), tiny.CHATML, 200, 0.5, 2.0, {"members": 3})
+    config = checkpoint.RewardConfig(
+        str(backbone), digest(backbone), tiny.CHATML, 200, 0.5, 2.0, {"members": 3}
+    )
     checkpoint.save(tmp_path / "rm", random_members(model, 3), adapter_config(2, **LORA), config)
     write_json(tmp_path / "calibration.json", {"temperature": 1.0})
     return RewardModel.load(tmp_path / "rm", backbone)
@@ -65,33 +72,47 @@ def test_a_saved_ensemble_tells_how_unsure_it_is(saved: RewardModel) -> None:
     prompts, responses = ["q", "q", "another"], ["yes", "no, not at all", "perhaps"]
     means, deviations = saved.score_with_uncertainty(prompts, responses)
     assert deviations.min() > 1e-3
-    assert saved.score(prompts, responses, caution=2.0) == pytest.approx(means - 2 * deviations)
-    ranked = saved.rank("q", responses, caution=2.0)
-    assert ranked[0].reward == pytest.approx(max(saved.score(["q"] * 3, responses, caution=2.0)), abs=1e-4)
+    assert saved.score(prompts, responses, uncertainty_penalty=2.0) == pytest.approx(
+        means - 2 * deviations
+    )
+    ranked = saved.rank("q", responses, uncertainty_penalty=2.0)
+    assert ranked[0].reward == pytest.approx(
+        max(saved.score(["q"] * 3, responses, uncertainty_penalty=2.0)), abs=1e-4
+    )
 
 
 def test_rows_carry_the_uncertainty(saved: RewardModel) -> None:
-    single, pair = score_rows(saved, [{"prompt": "q", "response": "a"}, {"prompt": "q", "chosen": "a", "rejected": "b"}])
+    single, pair = score_rows(
+        saved, [{"prompt": "q", "response": "a"}, {"prompt": "q", "chosen": "a", "rejected": "b"}]
+    )
     assert single["uncertainty"] == pytest.approx(pair["uncertainty_chosen"], abs=1e-4)
-    (ranked,) = rank_rows(saved, [{"prompt": "q", "responses": ["a", "bb", "ccc"]}], caution=1.0)
+    (ranked,) = rank_rows(
+        saved, [{"prompt": "q", "responses": ["a", "bb", "ccc"]}], uncertainty_penalty=1.0
+    )
     assert sorted(ranked["rewards"], reverse=True) == ranked["rewards"]
     order = [ranked["responses"].index(r) for r in ("a", "bb", "ccc")]
     plain = saved.score_with_uncertainty(["q"] * 3, ["a", "bb", "ccc"])[1]
     assert [ranked["uncertainties"][i] for i in order] == pytest.approx(plain, abs=1e-4)
 
 
-def test_labels_of_an_ensemble_carry_its_uncertainty_and_can_be_chosen_by_it(saved: RewardModel) -> None:
+def test_labels_of_an_ensemble_carry_its_uncertainty_and_can_be_chosen_by_it(
+    saved: RewardModel,
+) -> None:
     row = {"prompt": "q", "responses": ["a", "bb", "ccc", "dddd"]}
     found = label_rows(saved, [dict(row)], "dpo", "all", Filters())
     unsure = [max(pair["uncertainty_chosen"], pair["uncertainty_rejected"]) for pair in found]
     middle = sorted(unsure)[1]
     kept = label_rows(saved, [dict(row)], "dpo", "all", Filters(max_uncertainty=middle))
-    assert [p["rejected"] for p in kept] == [p["rejected"] for p, u in zip(found, unsure, strict=True) if u <= middle]
+    assert [p["rejected"] for p in kept] == [
+        p["rejected"] for p, u in zip(found, unsure, strict=True) if u <= middle
+    ]
     assert "uncertainty" in label_rows(saved, [dict(row)], "kto", "worst", Filters())[0]
 
 
 @pytest.mark.parametrize("member", [0, 4])
-def test_a_member_that_is_not_there_is_refused_in_words(saved: RewardModel, tmp_path: Path, member: int) -> None:
+def test_a_member_that_is_not_there_is_refused_in_words(
+    saved: RewardModel, tmp_path: Path, member: int
+) -> None:
     """Its calibration was looked up before it was known to be there: IndexError, or another's for 0."""
     own = [{"temperature": 1.0}] * 3
     write_json(tmp_path / "calibration.json", {"temperature": 1.0, "members": own})
@@ -102,14 +123,24 @@ def test_a_member_that_is_not_there_is_refused_in_words(saved: RewardModel, tmp_
 def test_members_differ_by_seed_and_are_centred(backbone: Path, tmp_path: Path) -> None:
     """Bradley-Terry leaves the zero open; a member that differs by a constant must not look unsure."""
     data, valid = compared(36), compared(9, seed=1)
-    resumes = [Resume(tmp_path / f"{n}.safetensors", "run") for n in range(2)]
-    arguments = "digest", data, valid, settings(members=2, epochs=1, frozen_cache="off"), resumes, ALONE, silent
+    resumes = [StateFile(tmp_path / f"{n}.safetensors", "run") for n in range(2)]
+    arguments = (
+        "digest",
+        data,
+        valid,
+        settings(members=2, epochs=1, frozen_cache="off"),
+        resumes,
+        SINGLE_PROCESS,
+        silent,
+    )
     fitted = fit(lambda: Engine(network(backbone)), *arguments)
     first, second = fitted.ensemble.score(data.texts, data.prompts)
     assert abs(first.mean()) < 0.05
     assert abs(second.mean()) < 0.05
     assert np.abs(first - second).max() > 1e-3
     assert fitted.figures()["members"].keys() == {"1", "2"}
-    again = fit(lambda: Engine(network(backbone)), *arguments)  # all of it done: taken from the files
+    again = fit(
+        lambda: Engine(network(backbone)), *arguments
+    )  # all of it done: taken from the files
     assert np.array_equal(again.ensemble.score(data.texts, data.prompts)[1], second)
     assert again.histories[1].losses == fitted.histories[1].losses

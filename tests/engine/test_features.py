@@ -34,7 +34,9 @@ def conversations(seed: int = 0) -> tuple[list[list[int]], list[int]]:
     """Ten texts, two or three of each of four prompts of different length."""
     rng = np.random.default_rng(seed)
     prompts = [rng.integers(1, 50, n).tolist() for n in (1, 5, 5, 9)]
-    return [prompts[i % 4] + rng.integers(1, 50, rng.integers(2, 9)).tolist() for i in range(10)], [i % 4 for i in range(10)]
+    return [prompts[i % 4] + rng.integers(1, 50, rng.integers(2, 9)).tolist() for i in range(10)], [
+        i % 4 for i in range(10)
+    ]
 
 
 @pytest.mark.parametrize("kind", ARCHITECTURES)
@@ -44,7 +46,9 @@ def test_rewards_and_gradients_are_those_of_the_whole_model(
     kind: str, num_layers: int, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, (texts, prompts) = make(kind, num_layers), conversations()
-    monkeypatch.setattr(engine._runner, "padding_free", way == "padding-free" and engine.padding_free)
+    monkeypatch.setattr(
+        engine._runner, "padding_free", way == "padding-free" and engine.padding_free
+    )
     features = engine.batch_features(texts, prompts)
 
     def loss(_: nn.Module, features: FrozenFeatures | None) -> mx.array:
@@ -65,7 +69,9 @@ def test_the_frozen_blocks_do_not_run_again() -> None:
     plain = engine.score(texts, prompts)
     for block in engine.network.backbone.layers[:2]:
         block.input_layernorm.weight = mx.full(block.input_layernorm.weight.shape, float("nan"))
-    assert np.allclose(engine.score(texts, prompts, features=features), plain, atol=1e-4)  # NaN where they ran
+    assert np.allclose(
+        engine.score(texts, prompts, features=features), plain, atol=1e-4
+    )  # NaN where they ran
     assert np.isnan(engine.score(texts, prompts)).all()
 
 
@@ -75,7 +81,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "mlx-reward" / "frozen"
 
 
-def test_a_later_run_reads_what_an_earlier_one_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_later_run_reads_what_an_earlier_one_kept(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine, (texts, prompts) = make(), conversations()
     first = frozen_features(engine, texts, prompts, "auto", "base")
     monkeypatch.setattr(Engine, "features", None)  # would fail if called
@@ -110,7 +118,9 @@ def test_a_damaged_file_is_made_again(cache: Path) -> None:
     assert np.array_equal(first.states, second.states)
 
 
-def test_the_disk_holds_no_more_than_its_share(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_disk_holds_no_more_than_its_share(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = make()
     for seed in range(4):
         frozen_features(engine, *conversations(seed), "auto", "base")
@@ -119,7 +129,9 @@ def test_the_disk_holds_no_more_than_its_share(cache: Path, monkeypatch: pytest.
     frozen_features(engine, *conversations(9), "auto", "base")
     assert sum(path.stat().st_size for path in cache.iterdir()) <= 3 * size
     monkeypatch.setattr(feature_store, "DISK_BYTES", 10)
-    assert frozen_features(engine, *conversations(11), "auto", "base") is not None  # used, if not kept
+    assert (
+        frozen_features(engine, *conversations(11), "auto", "base") is not None
+    )  # used, if not kept
 
 
 def test_off_a_small_budget_and_nothing_frozen_leave_it_out(cache: Path) -> None:
@@ -134,15 +146,26 @@ def test_off_a_small_budget_and_nothing_frozen_leave_it_out(cache: Path) -> None
 def test_blocks_under_another_name_are_left_alone() -> None:
     """GPT-2 keeps its blocks in `h`: training it must not end in a traceback."""
     gpt2 = import_module("mlx_lm.models.gpt2")
-    sizes = {"n_ctx": 64, "n_embd": 32, "n_head": 4, "n_layer": 3, "n_positions": 64, "vocab_size": 259}
-    backbone = gpt2.Model(gpt2.ModelArgs.from_dict({"model_type": "gpt2", "layer_norm_epsilon": 1e-5, **sizes}))
+    sizes = {
+        "n_ctx": 64,
+        "n_embd": 32,
+        "n_head": 4,
+        "n_layer": 3,
+        "n_positions": 64,
+        "vocab_size": 259,
+    }
+    backbone = gpt2.Model(
+        gpt2.ModelArgs.from_dict({"model_type": "gpt2", "layer_norm_epsilon": 1e-5, **sizes})
+    )
     backbone.freeze()
     engine = Engine(with_adapters(backbone, 1, rank=4, scale=2.0, dropout=0.0))
     assert frozen_features(engine, [[1, 2, 3]], [0], "auto", "base") is None
     assert engine.score([[1, 2, 3]], [0]).shape == (1,)
 
 
-def test_an_architecture_whose_blocks_do_more_than_pass_on_a_state_is_left_alone(cache: Path) -> None:
+def test_an_architecture_whose_blocks_do_more_than_pass_on_a_state_is_left_alone(
+    cache: Path,
+) -> None:
     """Stood in for by a block that looks at the tokens' own embedding a second time."""
     engine, (texts, prompts) = make(), conversations()
     inner: Any = engine.network.backbone.model

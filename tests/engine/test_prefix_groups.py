@@ -26,5 +26,8 @@ def test_batches_hold_every_text_and_about_the_token_budget() -> None:
     assert sorted(i for b in found for i in b) == list(range(len(TEXTS)))
     assert len(found) > 1
     for batch in found:
-        tokens = sum(g.tokens for g in group_by_prefix([TEXTS[i] for i in batch], [PROMPTS[i] for i in batch]))
+        tokens = sum(
+            g.tokens
+            for g in group_by_prefix([TEXTS[i] for i in batch], [PROMPTS[i] for i in batch])
+        )
         assert tokens <= 120 + 20 or len(batch) == 1

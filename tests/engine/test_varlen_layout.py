@@ -21,4 +21,8 @@ def test_a_shared_prompt_stands_once_and_texts_in_chunks(monkeypatch) -> None:  
     assert layout.sequence_ids.tolist() == [2, 2, 2, 2, 2, 0, 0, 0, 0, 1]
     assert layout.cu_seqlens.tolist() == [0, 3, 5, 7, 9, 10]
     assert layout.last_token_indices.tolist() == [4, 8, 9]
-    assert [rows.tolist() for rows in layout.token_indices()] == [[0, 1, 2, 3, 4], [5, 6, 7, 8], [5, 6, 9]]
+    assert [rows.tolist() for rows in layout.token_indices()] == [
+        [0, 1, 2, 3, 4],
+        [5, 6, 7, 8],
+        [5, 6, 9],
+    ]

@@ -25,7 +25,14 @@ def test_both_bars_cleared() -> None:
     [
         (0.65, 0.05, ["accuracy 0.6500 is 0.0500 below the bar of 0.7"]),
         (0.75, 0.10, ["ECE 0.1000 is 0.0000 above the bar of 0.1"]),
-        (0.60, 0.30, ["accuracy 0.6000 is 0.1000 below the bar of 0.7", "ECE 0.3000 is 0.2000 above the bar of 0.1"]),
+        (
+            0.60,
+            0.30,
+            [
+                "accuracy 0.6000 is 0.1000 below the bar of 0.7",
+                "ECE 0.3000 is 0.2000 above the bar of 0.1",
+            ],
+        ),
     ],
 )
 def test_each_miss_is_named(accuracy: float, ece: float, lines: list[str]) -> None:
@@ -37,7 +44,10 @@ def test_nan_never_passes() -> None:
 
 
 def run(logits: list[float]) -> list[dict[str, object]]:
-    return [{"id": str(n), "prompt": str(n), "subset": "s", "logit": logit} for n, logit in enumerate(logits)]
+    return [
+        {"id": str(n), "prompt": str(n), "subset": "s", "logit": logit}
+        for n, logit in enumerate(logits)
+    ]
 
 
 def test_a_run_may_not_be_worse_than_another_by_more_than_it_is_allowed() -> None:
@@ -50,17 +60,30 @@ def test_a_run_may_not_be_worse_than_another_by_more_than_it_is_allowed() -> Non
     assert regression(compare_rows(good, bad), "main", 0.5) == []
 
 
-def test_the_rewards_of_another_revision_come_out_of_dvc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rewards_of_another_revision_come_out_of_dvc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What the gate compares with is no longer in the folder: its stage has written anew."""
     monkeypatch.chdir(tmp_path)
-    for command in ("git init -q", "git config user.email a@b", "git config user.name a", f"{DVC} init -q"):
+    for command in (
+        "git init -q",
+        "git config user.email a@b",
+        "git config user.name a",
+        f"{DVC} init -q",
+    ):
         subprocess.run(command.split(), check=True)
     path = tmp_path / "checkpoints" / "test_rewards.jsonl"
     path.parent.mkdir()
     write_jsonl(path, run([1.0, 2.0]))
-    for command in (f"{DVC} add -q checkpoints/test_rewards.jsonl", "git add -A", "git commit -qm one"):
+    for command in (
+        f"{DVC} add -q checkpoints/test_rewards.jsonl",
+        "git add -A",
+        "git commit -qm one",
+    ):
         subprocess.run(command.split(), check=True)
     write_jsonl(path, run([3.0]))
     assert [row["logit"] for row in rewards_of("HEAD")] == [1.0, 2.0]
-    with pytest.raises(InputError, match="gate.against: the test rewards of elsewhere cannot be read"):
+    with pytest.raises(
+        InputError, match="gate.against: the test rewards of elsewhere cannot be read"
+    ):
         rewards_of("elsewhere")

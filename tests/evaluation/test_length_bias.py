@@ -29,14 +29,20 @@ def test_a_model_blind_to_length_keeps_its_accuracy() -> None:
 def test_by_hand() -> None:
     chosen, rejected = np.array([10.0, 20.0, 100.0, 5.0]), np.array([20.0, 10.0, 99.0, 5.0])
     found = figures(np.array([1.0, 1.0, -1.0, 1.0]), chosen, rejected)
-    assert (found["longer_wins_accuracy"], found["shorter_right_accuracy"], found["shorter_right_pairs"]) == (0.625, 1.0, 1)
+    assert (
+        found["longer_wins_accuracy"],
+        found["shorter_right_accuracy"],
+        found["shorter_right_pairs"],
+    ) == (0.625, 1.0, 1)
     assert (found["length_matched_accuracy"], found["length_matched_pairs"]) == (0.5, 2)
 
 
 def test_turning_pairs_round_changes_nothing_of_the_regression() -> None:
     margins, gain = RNG.normal(size=50), RNG.normal(size=50)
     turned = np.where(np.arange(50) % 2, 1, -1)
-    assert without_length(margins * turned, gain * turned) * turned == pytest.approx(without_length(margins, gain))
+    assert without_length(margins * turned, gain * turned) * turned == pytest.approx(
+        without_length(margins, gain)
+    )
 
 
 def test_mcnemar_counts_only_the_pairs_that_differ() -> None:

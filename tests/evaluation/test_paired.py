@@ -13,7 +13,10 @@ from mlx_reward.utils.errors import InputError
 
 
 def rows(logits: np.ndarray) -> list[dict[str, object]]:
-    return [{"id": str(n), "prompt": f"p{n // 3}", "subset": "s", "logit": float(x)} for n, x in enumerate(logits)]
+    return [
+        {"id": str(n), "prompt": f"p{n // 3}", "subset": "s", "logit": float(x)}
+        for n, x in enumerate(logits)
+    ]
 
 
 def write(path: Path, logits: np.ndarray) -> Path:
@@ -42,7 +45,11 @@ def test_flipped_pairs_are_named(tmp_path: Path) -> None:
         write(tmp_path / "new.jsonl", np.array([-1.0, 1.0, 2.0])),
     )
     found = compare_runs(old, new)
-    assert ([r["id"] for r in found.gained], [r["id"] for r in found.lost], found.change) == (["1"], ["0"], 0.0)
+    assert ([r["id"] for r in found.gained], [r["id"] for r in found.lost], found.change) == (
+        ["1"],
+        ["0"],
+        0.0,
+    )
     command = [sys.executable, "-m", "mlx_reward", "compare", str(old), str(new)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert answer.stdout.splitlines()[-1] == "1 gained, 1 lost, McNemar's exact p 1.000"

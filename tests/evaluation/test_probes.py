@@ -11,7 +11,12 @@ from mlx_reward.evaluation.probes import CONFIDENCE, PADDING, dressed, probes, s
 from mlx_reward.evaluation.robustness import robustness
 from tests import tiny
 
-PAIR = Pair(prompt="Why?", chosen="Because it rains a lot here. It does. Every single day.", rejected="No idea. None.", id="1")
+PAIR = Pair(
+    prompt="Why?",
+    chosen="Because it rains a lot here. It does. Every single day.",
+    rejected="No idea. None.",
+    id="1",
+)
 OTHER = Pair(prompt="When?", chosen="At noon, or so.", rejected="Never.", id="2")
 RENDERER = Renderer(tiny.tokenizer(), 900)
 
@@ -57,7 +62,12 @@ def test_who_loves_length_is_fooled_by_more_of_it() -> None:
 
 def test_a_dressed_probe_counts_only_where_the_model_was_right() -> None:
     found, _ = robustness(probes([PAIR], 1), RENDERER, lambda texts, _: -by_length(texts, _))
-    assert found["confident_wrongness"] == {"fooled": None, "fooled_low": None, "fooled_high": None, "probes": 0}
+    assert found["confident_wrongness"] == {
+        "fooled": None,
+        "fooled_low": None,
+        "fooled_high": None,
+        "probes": 0,
+    }
 
 
 def test_no_probes_and_probes_that_do_not_fit() -> None:
@@ -66,7 +76,9 @@ def test_no_probes_and_probes_that_do_not_fit() -> None:
 
 
 def test_probes_are_of_different_prompts_and_the_same_each_time() -> None:
-    pairs = [Pair(prompt=f"q{n // 3}", chosen=f"yes {n}.", rejected="no", id=str(n)) for n in range(30)]
+    pairs = [
+        Pair(prompt=f"q{n // 3}", chosen=f"yes {n}.", rejected="no", id=str(n)) for n in range(30)
+    ]
     assert probes(pairs, 4) == probes(pairs, 4)
     assert len({str(p.prompt) for p in probes(pairs, 4) if p.name == "padding"}) == 4
     with pytest.raises(AttributeError):

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from mlx_reward.data.chat import Renderer
-from mlx_reward.data.dataset import Comparisons, compare
+from mlx_reward.data.dataset import PreferenceDataset, tokenize
 from mlx_reward.data.pair import Pair
 from mlx_reward.evaluation.baselines import bag_of_words_margins
 from mlx_reward.evaluation.calibration import Calibrator
 from mlx_reward.evaluation.metrics import accuracy, reliability
 from mlx_reward.evaluation.plot_rows import histogram_rows, reliability_rows
 from mlx_reward.evaluation.summary import figures, plot_rows, reward_rows, subset_rows
-from mlx_reward.evaluation.warnings import shift, suspicions
+from mlx_reward.evaluation.warnings import shift, warnings
 from mlx_reward.report.reliability import draw_reliability
 from mlx_reward.utils.errors import InputError
 from tests import tiny
@@ -28,15 +28,22 @@ def pair(n: int, chosen: str, rejected: str) -> Pair:
 
 def test_figures_by_hand() -> None:
     """Two pairs at temperature 2: margins 2 (right) and -1 (wrong), so logits 1 and -0.5."""
-    data = compare([pair(0, "aaa", "b"), pair(1, "c", "ddd")], Renderer(tiny.tokenizer(), 200))
+    data = tokenize([pair(0, "aaa", "b"), pair(1, "c", "ddd")], Renderer(tiny.tokenizer(), 200))
     rewards = np.array([1.0, -1.0, 0.0, 1.0])
     found = figures(data, rewards, Calibrator(2.0), bins=2)
     assert found["accuracy"] == 0.5
     assert found["nll"] == pytest.approx((np.log1p(np.exp(-1)) + np.log1p(np.exp(0.5))) / 2)
     assert found["nll_before"] == pytest.approx((np.log1p(np.exp(-2)) + np.log1p(np.exp(1))) / 2)
     assert (found["reward_chosen_mean"], found["reward_rejected_mean"]) == (0.5, 0.0)
-    assert (found["pairs"], found["texts"], found["ties"], found["longer_wins_accuracy"]) == (2, 4, 0, 0.5)
-    assert all(v is None or isinstance(v, (int, float)) for v in json.loads(json.dumps(found)).values())
+    assert (found["pairs"], found["texts"], found["ties"], found["longer_wins_accuracy"]) == (
+        2,
+        4,
+        0,
+        0.5,
+    )
+    assert all(
+        v is None or isinstance(v, (int, float)) for v in json.loads(json.dumps(found)).values()
+    )
 
 
 def test_every_interval_holds_its_figure_and_subsets_add_up() -> None:
@@ -53,14 +60,23 @@ def test_every_interval_holds_its_figure_and_subsets_add_up() -> None:
 def test_reward_rows_say_what_the_figures_say() -> None:
     data, rewards = many(60)
     rows = reward_rows(data, rewards, np.zeros(len(rewards)), data.margins(rewards) / 2)
-    assert accuracy(np.array([row["logit"] for row in rows], float)) == figures(data, rewards, Calibrator(2.0), 15)["accuracy"]
-    assert all(row["reward_chosen"] - row["reward_rejected"] == pytest.approx(2 * row["logit"]) for row in rows)  # type: ignore[operator]
+    assert (
+        accuracy(np.array([row["logit"] for row in rows], float))
+        == figures(data, rewards, Calibrator(2.0), 15)["accuracy"]
+    )
+    assert all(
+        row["reward_chosen"] - row["reward_rejected"] == pytest.approx(2 * row["logit"])
+        for row in rows
+    )  # type: ignore[operator]
 
 
-def many(count: int) -> tuple[Comparisons, np.ndarray]:
+def many(count: int) -> tuple[PreferenceDataset, np.ndarray]:
     """Pairs of three subsets with random rewards, right more often than not."""
-    rows = [replace(pair(n, "good" * (1 + n % 3), "bad" * (1 + n % 4)), subset="abc"[n % 3]) for n in range(count)]
-    data = compare(rows, Renderer(tiny.tokenizer(), 200))
+    rows = [
+        replace(pair(n, "good" * (1 + n % 3), "bad" * (1 + n % 4)), subset="abc"[n % 3])
+        for n in range(count)
+    ]
+    data = tokenize(rows, Renderer(tiny.tokenizer(), 200))
     rng = np.random.default_rng(0)
     rewards = rng.normal(size=len(data.texts))
     rewards[data.chosen] += 1
@@ -71,7 +87,9 @@ def test_bag_of_words_learns_words_and_nothing_from_noise() -> None:
     rng = np.random.default_rng(0)
     telling = [pair(n, f"thanks {n}", f"whatever {n}") for n in range(60)]
     assert accuracy(bag_of_words_margins(telling[:40], telling[40:])) == 1.0
-    noise = [pair(n, *(" ".join(rng.choice(list("abcdefgh"), 5)) for _ in range(2))) for n in range(600)]
+    noise = [
+        pair(n, *(" ".join(rng.choice(list("abcdefgh"), 5)) for _ in range(2))) for n in range(600)
+    ]
     assert 0.35 < accuracy(bag_of_words_margins(noise[:300], noise[300:])) < 0.65
 
 
@@ -101,27 +119,34 @@ def test_the_picture_is_svg_and_the_same_every_time(tmp_path: Path) -> None:
         ([pair(n, "a", "b") for n in range(4)], [0.5] * 8),  # all ties, of equal length
     ],
 )
-def test_figures_of_a_degenerate_test_set_are_numbers_or_null(pairs: list[Pair], rewards: list[float]) -> None:
+def test_figures_of_a_degenerate_test_set_are_numbers_or_null(
+    pairs: list[Pair], rewards: list[float]
+) -> None:
     """Never a crash, never NaN: metrics files are JSON."""
-    data = compare(pairs, Renderer(tiny.tokenizer(), 200))
+    data = tokenize(pairs, Renderer(tiny.tokenizer(), 200))
     values = np.array(rewards)
     found = figures(data, values, Calibrator(1.0), bins=15)
-    json.dumps([found, plot_rows(data, data.margins(values), data.margins(values), 15)], allow_nan=False)
+    json.dumps(
+        [found, plot_rows(data, data.margins(values), data.margins(values), 15)], allow_nan=False
+    )
     assert found["spearman"] is None
     assert found["groups"] == 0
 
 
 def test_rewards_that_are_not_finite_are_refused_in_words() -> None:
-    data = compare([pair(0, "a", "bb")], Renderer(tiny.tokenizer(), 200))
-    with pytest.raises(InputError, match=r"1 of 2 rewards on the test split are not finite; lower train.learning_rate"):
+    data = tokenize([pair(0, "a", "bb")], Renderer(tiny.tokenizer(), 200))
+    with pytest.raises(
+        InputError,
+        match=r"1 of 2 rewards on the test split are not finite; lower train.learning_rate",
+    ):
         figures(data, np.array([np.nan, 1.0]), Calibrator(1.0), bins=15)
 
 
 def test_what_is_suspect_is_said() -> None:
     fine = {"accuracy": 0.8, "longer_wins_accuracy": 0.6, "longer_wins_p": 0.001, "shift_p": 0.4}
-    assert suspicions(fine) == []
-    assert "longer response" in suspicions(fine | {"longer_wins_p": 0.2})[0]
-    assert "unlike those on valid (p 0.001)" in suspicions(fine | {"shift_p": 0.001})[0]
+    assert warnings(fine) == []
+    assert "longer response" in warnings(fine | {"longer_wins_p": 0.2})[0]
+    assert "unlike those on valid (p 0.001)" in warnings(fine | {"shift_p": 0.001})[0]
     rng = np.random.default_rng(0)
     assert shift(rng.normal(size=400), -rng.normal(size=400)) > 0.01
     assert shift(rng.normal(size=400), 2 * rng.normal(size=400)) < 1e-6

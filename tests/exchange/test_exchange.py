@@ -27,23 +27,43 @@ LORA = {"rank": 4, "scale": 2.0, "dropout": 0.0}
 PROMPTS, RESPONSES = ["short?", "a longer question, is it?"], ["yes", "no, and so on"]
 
 
-def trained(folder: Path, architecture: str, kind: str = "lora", bits: int | None = None, head: str = "linear") -> Path:
+def trained(
+    folder: Path,
+    architecture: str,
+    kind: str = "lora",
+    bits: int | None = None,
+    head: str = "linear",
+) -> Path:
     base = tiny.write_backbone(folder / "sft_merged_model", architecture, bits)
     model = with_adapters(load_backbone(base), 2, **LORA, fine_tune_type=kind, head=head)
     mx.random.seed(1)
-    model.update(tree_map(lambda p: p + 0.1 * mx.random.normal(p.shape), model.trainable_parameters()))
+    model.update(
+        tree_map(lambda p: p + 0.1 * mx.random.normal(p.shape), model.trainable_parameters())
+    )
     params = {"fine_tune_type": kind, "num_layers": 2, "head": head}
     config = checkpoint.RewardConfig(str(base), digest(base), tiny.CHATML, 200, 0.5, 2.0, params)
-    checkpoint.save(folder / "rm_model_bt", [trainable(model)], adapter_config(2, **LORA, fine_tune_type=kind), config)
+    checkpoint.save(
+        folder / "rm_model_bt",
+        [trainable(model)],
+        adapter_config(2, **LORA, fine_tune_type=kind),
+        config,
+    )
     write_json(folder / "calibration.json", {"temperature": 2.0})
     return base
 
 
 @pytest.mark.parametrize(
     ("architecture", "kind", "bits"),
-    [*((name, "lora", None) for name in tiny.EXTRA), ("llama", "dora", 4), ("llama", "full", 4), ("qwen3", "lora", 4)],
+    [
+        *((name, "lora", None) for name in tiny.EXTRA),
+        ("llama", "dora", 4),
+        ("llama", "full", 4),
+        ("qwen3", "lora", 4),
+    ],
 )
-def test_there_and_back_again_scores_the_same(tmp_path: Path, architecture: str, kind: str, bits: int | None) -> None:
+def test_there_and_back_again_scores_the_same(
+    tmp_path: Path, architecture: str, kind: str, bits: int | None
+) -> None:
     base = trained(tmp_path, architecture, kind, bits)
     before = RewardModel.load(tmp_path / "rm_model_bt").score(PROMPTS, RESPONSES)
     bias = export(tmp_path / "rm_model_bt", base, tmp_path / "hf")
@@ -55,7 +75,11 @@ def test_there_and_back_again_scores_the_same(tmp_path: Path, architecture: str,
 
 @pytest.mark.parametrize(
     ("architecture", "kind", "bits", "head"),
-    [*((name, "lora", 4, "linear") for name in tiny.EXTRA), ("llama", "dora", 4, "mlp"), ("llama", "full", 4, "linear")],
+    [
+        *((name, "lora", 4, "linear") for name in tiny.EXTRA),
+        ("llama", "dora", 4, "mlp"),
+        ("llama", "full", 4, "linear"),
+    ],
 )
 def test_a_fused_model_needs_no_adapters_and_says_the_same(
     tmp_path: Path, architecture: str, kind: str, bits: int | None, head: str
@@ -64,7 +88,9 @@ def test_a_fused_model_needs_no_adapters_and_says_the_same(
     before = RewardModel.load(tmp_path / "rm_model_bt")
     fuse(tmp_path / "rm_model_bt", base, tmp_path / "fused")
     after = RewardModel.load(tmp_path / "fused" / "rm_model_bt")
-    assert after.score(PROMPTS, RESPONSES, "zscore") == pytest.approx(before.score(PROMPTS, RESPONSES, "zscore"), abs=1e-4)
+    assert after.score(PROMPTS, RESPONSES, "zscore") == pytest.approx(
+        before.score(PROMPTS, RESPONSES, "zscore"), abs=1e-4
+    )
     assert after.probability(1.0) == before.probability(1.0)
     mlx_lm.load(str(tmp_path / "fused" / "sft_merged_model"))
 
@@ -73,8 +99,18 @@ def test_what_transformers_needs_is_there(tmp_path: Path) -> None:
     base = trained(tmp_path, "qwen2", bits=4)
     write_json(
         tmp_path / "eval.json",
-        {"pairs": 9, "temperature": 1.0, "calibration_knots": 0, "longer_wins_accuracy": 0.5, "bag_of_words_accuracy": 0.6}
-        | {f"{name}{end}": 0.7 for name in ("accuracy", "ece", "nll", "brier") for end in ("", "_low", "_high")},
+        {
+            "pairs": 9,
+            "temperature": 1.0,
+            "calibration_knots": 0,
+            "longer_wins_accuracy": 0.5,
+            "bag_of_words_accuracy": 0.6,
+        }
+        | {
+            f"{name}{end}": 0.7
+            for name in ("accuracy", "ece", "nll", "brier")
+            for end in ("", "_low", "_high")
+        },
     )
     export(tmp_path / "rm_model_bt", base, tmp_path / "hf", evidence=tmp_path / "eval.json")
     config = json.loads((tmp_path / "hf" / "config.json").read_text())
@@ -83,9 +119,14 @@ def test_what_transformers_needs_is_there(tmp_path: Path) -> None:
     assert "quantization" not in config
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "hf")
     assert tokenizer.pad_token_id == config["pad_token_id"]
-    assert set(tokenizer("a")) == {"input_ids", "attention_mask"}  # not token_type_ids, which no causal model takes
+    assert set(tokenizer("a")) == {
+        "input_ids",
+        "attention_mask",
+    }  # not token_type_ids, which no causal model takes
     fields = json.loads((tmp_path / "hf" / "tokenizer_config.json").read_text())
-    assert fields["tokenizer_class"] != "TokenizersBackend"  # of transformers 5, which 4 does not know
+    assert (
+        fields["tokenizer_class"] != "TokenizersBackend"
+    )  # of transformers 5, which 4 does not know
     assert tokenizer.chat_template == tiny.CHATML
     assert "| accuracy | 0.7000 | 0.7000 to 0.7000 |" in (tmp_path / "hf" / "README.md").read_text()
     weights = mx.load(str(tmp_path / "hf" / "model.safetensors"))

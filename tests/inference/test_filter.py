@@ -20,7 +20,12 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("side", "share", "ids"),
-    [("top", 0.5, [2, 4, 6, 8]), ("bottom", 0.25, [1, 3]), ("top", 1.0, [0, 1, 2, 3, 4, 6, 7, 8]), ("top", 0.01, [6])],
+    [
+        ("top", 0.5, [2, 4, 6, 8]),
+        ("bottom", 0.25, [1, 3]),
+        ("top", 1.0, [0, 1, 2, 3, 4, 6, 7, 8]),
+        ("top", 0.01, [6]),
+    ],
 )
 def test_the_share_is_kept_in_order(source: Path, side: Side, share: float, ids: list[int]) -> None:
     target = source.with_name("kept.jsonl")
@@ -30,9 +35,14 @@ def test_the_share_is_kept_in_order(source: Path, side: Side, share: float, ids:
 
 @pytest.mark.parametrize(
     ("field", "share", "message"),
-    [("reward", 0.0, "--top is 0.0: not a share"), ("score", 0.5, "no row has a number in the field 'score'")],
+    [
+        ("reward", 0.0, "--top is 0.0: not a share"),
+        ("score", 0.5, "no row has a number in the field 'score'"),
+    ],
 )
-def test_what_cannot_be_done_is_one_line_and_writes_nothing(source: Path, field: str, share: float, message: str) -> None:
+def test_what_cannot_be_done_is_one_line_and_writes_nothing(
+    source: Path, field: str, share: float, message: str
+) -> None:
     target = source.with_name("kept.jsonl")
     with pytest.raises(InputError, match=message):
         keep_share(source, target, field, "top", share)

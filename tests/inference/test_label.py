@@ -20,8 +20,15 @@ def model(checkpoints: Path) -> RewardModel:
 def test_the_best_against_the_worst_is_one_dpo_pair(model: RewardModel) -> None:
     (pair,) = label_rows(model, [dict(ROW)], "dpo", "worst", ALL)
     ranked = model.rank("q", ROW["responses"])
-    assert (pair["id"], pair["prompt"], pair["chosen"], pair["rejected"]) == (7, "q", ranked[0].response, ranked[-1].response)
-    assert pair["probability"] == pytest.approx(model.compare("q", pair["chosen"], pair["rejected"]), abs=1e-4)
+    assert (pair["id"], pair["prompt"], pair["chosen"], pair["rejected"]) == (
+        7,
+        "q",
+        ranked[0].response,
+        ranked[-1].response,
+    )
+    assert pair["probability"] == pytest.approx(
+        model.compare("q", pair["chosen"], pair["rejected"]), abs=1e-4
+    )
 
 
 def test_against_all_and_against_a_random_one(model: RewardModel) -> None:
@@ -43,7 +50,9 @@ def test_only_pairs_that_are_sure_enough_are_kept(model: RewardModel) -> None:
 def test_kto_rows_hold_each_response_once_with_its_label(model: RewardModel) -> None:
     found = label_rows(model, [dict(ROW)], "kto", "all", ALL)
     assert sorted(row["completion"] for row in found) == ROW["responses"]
-    assert [row["completion"] for row in found if row["label"]] == [model.best_of_n("q", ROW["responses"])]
+    assert [row["completion"] for row in found if row["label"]] == [
+        model.best_of_n("q", ROW["responses"])
+    ]
     assert set(found[0]) == {"id", "prompt", "completion", "label", "reward", "probability"}
 
 
@@ -57,7 +66,9 @@ def test_sft_rows_are_the_best_responses_as_text_or_conversation(model: RewardMo
     """Rejection sampling: TRL and mlx-lm read prompt and completion, or messages."""
     (row,) = label_rows(model, [dict(ROW)], "sft", "all", ALL)
     assert (row["prompt"], row["completion"]) == ("q", model.best_of_n("q", ROW["responses"]))
-    (talk,) = label_rows(model, [ROW | {"prompt": [{"role": "user", "content": "q"}]}], "sft", "worst", ALL)
+    (talk,) = label_rows(
+        model, [ROW | {"prompt": [{"role": "user", "content": "q"}]}], "sft", "worst", ALL
+    )
     assert [m["role"] for m in talk["messages"]] == ["user", "assistant"]
     assert talk["messages"][1]["content"] == row["completion"]
     assert talk.keys() == {"id", "messages", "reward", "probability"}
@@ -68,5 +79,9 @@ def test_pairs_of_unlike_length_can_be_left_out(model: RewardModel) -> None:
     found = label_rows(model, [dict(ROW)], "dpo", "all", ALL)
     kept = label_rows(model, [dict(ROW)], "dpo", "all", Filters(max_length_ratio=2.0))
     lengths = [sorted((len(pair["chosen"]), len(pair["rejected"]))) for pair in found]
-    assert kept == [pair for pair, (shorter, longer) in zip(found, lengths, strict=True) if longer <= 2 * shorter]
+    assert kept == [
+        pair
+        for pair, (shorter, longer) in zip(found, lengths, strict=True)
+        if longer <= 2 * shorter
+    ]
     assert 0 < len(kept) < len(found)

@@ -35,8 +35,12 @@ def test_a_reward_does_not_depend_on_its_company(model: RewardModel) -> None:
 
 def test_messages_and_texts_are_the_same_conversation(model: RewardModel) -> None:
     messages = [{"role": "user", "content": "short?"}, {"role": "assistant", "content": "yes"}]
-    assert np.allclose(model.score_messages([messages]), model.score(["short?"], ["yes"]), atol=1e-5)
-    assert np.allclose(model.score([messages[:1]], ["yes"]), model.score(["short?"], ["yes"]), atol=1e-5)
+    assert np.allclose(
+        model.score_messages([messages]), model.score(["short?"], ["yes"]), atol=1e-5
+    )
+    assert np.allclose(
+        model.score([messages[:1]], ["yes"]), model.score(["short?"], ["yes"]), atol=1e-5
+    )
 
 
 def test_ranking_and_the_best_of_n(model: RewardModel) -> None:
@@ -54,9 +58,14 @@ def test_comparison_is_calibrated_and_turns_round(model: RewardModel) -> None:
 
 
 def test_normalization_is_by_the_training_rewards(model: RewardModel) -> None:
-    raw, scaled = model.score(PROMPTS, RESPONSES), model.score(PROMPTS, RESPONSES, normalize="zscore")
+    raw, scaled = (
+        model.score(PROMPTS, RESPONSES),
+        model.score(PROMPTS, RESPONSES, normalize="zscore"),
+    )
     assert np.allclose(scaled, (raw - 0.5) / 2.0)
-    assert np.allclose(model.score(PROMPTS, RESPONSES, normalize="sigmoid"), 1 / (1 + np.exp(-scaled)))
+    assert np.allclose(
+        model.score(PROMPTS, RESPONSES, normalize="sigmoid"), 1 / (1 + np.exp(-scaled))
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +79,9 @@ def test_normalization_is_by_the_training_rewards(model: RewardModel) -> None:
         (["q"], ["x" * 500], "the response alone is .* over max_seq_length 200"),
     ],
 )
-def test_wrong_input_is_one_line(model: RewardModel, prompts: list[str], responses: list[str], line: str) -> None:
+def test_wrong_input_is_one_line(
+    model: RewardModel, prompts: list[str], responses: list[str], line: str
+) -> None:
     with pytest.raises(InputError, match=line):
         model.score(prompts, responses)
     with pytest.raises(InputError, match="normalize is 'softmax'"):
@@ -83,7 +94,9 @@ def test_nothing_to_score(model: RewardModel) -> None:
         model.best_of_n("q", [])
 
 
-def test_a_checkpoint_without_temperature_says_what_to_run(checkpoints: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_without_temperature_says_what_to_run(
+    checkpoints: Path, tmp_path: Path
+) -> None:
     for name in ("sft_merged_model", "rm_model_bt"):
         shutil.copytree(checkpoints / name, tmp_path / name)
     with pytest.raises(InputError, match="calibration.json: not there; run `dvc repro calibrate`"):

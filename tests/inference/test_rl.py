@@ -15,14 +15,20 @@ def model(checkpoints: Path) -> RewardModel:
 
 def test_texts_as_mlx_lm_lora_passes_them(model: RewardModel) -> None:
     function = reward_function(model)
-    found = function(prompts=["q", "r"], completions=["yes", "no"], answer=["", ""], types=[None, None])
-    assert found == pytest.approx(model.score(["q", "r"], ["yes", "no"], normalize="zscore"), abs=1e-4)
+    found = function(
+        prompts=["q", "r"], completions=["yes", "no"], answer=["", ""], types=[None, None]
+    )
+    assert found == pytest.approx(
+        model.score(["q", "r"], ["yes", "no"], normalize="zscore"), abs=1e-4
+    )
     assert function.__name__ == "mlx_reward"  # by which trainers log it
 
 
 def test_messages_as_trl_passes_them(model: RewardModel) -> None:
     prompts = [[{"role": "user", "content": "q"}]]
-    found = reward_function(model, normalize=None)(prompts, [[{"role": "assistant", "content": "yes"}]], completion_ids=[[1]])
+    found = reward_function(model, normalize=None)(
+        prompts, [[{"role": "assistant", "content": "yes"}]], completion_ids=[[1]]
+    )
     assert found == pytest.approx(model.score(["q"], ["yes"]), abs=1e-4)
 
 

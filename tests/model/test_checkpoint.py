@@ -25,14 +25,20 @@ TEXTS = [[1, 2, 3, 4], [1, 2, 9], [7] * 30]
 
 
 @pytest.fixture(params=[("lora", "linear"), ("dora", "mlp"), ("full", "linear")], ids=str)
-def saved(tmp_path: Path, backbone: Path, request: pytest.FixtureRequest) -> tuple[Path, RewardNetwork]:
+def saved(
+    tmp_path: Path, backbone: Path, request: pytest.FixtureRequest
+) -> tuple[Path, RewardNetwork]:
     kind, head = request.param
     model = with_adapters(load_backbone(backbone), 2, **LORA, fine_tune_type=kind, head=head)
     model.head.update(tree_map(lambda p: mx.random.normal(p.shape), model.head.parameters()))
-    model.update(tree_map(lambda p: p + 0.1 * mx.random.normal(p.shape), model.trainable_parameters()))
+    model.update(
+        tree_map(lambda p: p + 0.1 * mx.random.normal(p.shape), model.trainable_parameters())
+    )
     params = {"head": head, "fine_tune_type": kind, "num_layers": 2}
     config = checkpoint.RewardConfig("base", digest(backbone), tiny.CHATML, 200, 0.5, 2.0, params)
-    checkpoint.save(tmp_path / "rm", [trainable(model)], adapter_config(2, **LORA, fine_tune_type=kind), config)
+    checkpoint.save(
+        tmp_path / "rm", [trainable(model)], adapter_config(2, **LORA, fine_tune_type=kind), config
+    )
     return tmp_path / "rm", model
 
 
@@ -43,7 +49,9 @@ def test_scores_survive_saving(saved: tuple[Path, RewardNetwork], backbone: Path
     assert (
         Engine(loaded.network).padding_free == Engine(model).padding_free
     )  # dropout once hid from a loaded model that it could
-    assert np.array_equal(Engine(loaded.network).score(TEXTS, [0, 0, 1]), Engine(model).score(TEXTS, [0, 0, 1]))
+    assert np.array_equal(
+        Engine(loaded.network).score(TEXTS, [0, 0, 1]), Engine(model).score(TEXTS, [0, 0, 1])
+    )
     config = loaded.config
     assert (config.max_seq_length, config.reward_mean, config.params["num_layers"]) == (200, 0.5, 2)
 
@@ -60,10 +68,18 @@ def test_another_backbone_is_refused(saved: tuple[Path, RewardNetwork], tmp_path
 
 
 @pytest.mark.parametrize(
-    "name", ["adapters.safetensors", "reward_head.safetensors", "adapter_config.json", "reward_config.json"]
+    "name",
+    [
+        "adapters.safetensors",
+        "reward_head.safetensors",
+        "adapter_config.json",
+        "reward_config.json",
+    ],
 )
 @pytest.mark.parametrize("damage", [Path.unlink, lambda p: p.write_bytes(p.read_bytes()[:20])])
-def test_a_damaged_checkpoint_is_one_line(saved: tuple[Path, RewardNetwork], backbone: Path, name: str, damage) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_checkpoint_is_one_line(
+    saved: tuple[Path, RewardNetwork], backbone: Path, name: str, damage
+) -> None:  # type: ignore[no-untyped-def]
     damage(saved[0] / name)
     with pytest.raises(InputError, match="run `dvc repro train`") as caught:
         checkpoint.load(saved[0], backbone)
@@ -83,12 +99,23 @@ def test_whole_blocks_open_in_mlx_lm_over_a_backbone_that_is_not_quantized(tmp_p
     model = with_adapters(load_backbone(base), 1, **LORA, fine_tune_type="full")
     model.update(tree_map(lambda p: p + 0.1, model.trainable_parameters()))
     config = checkpoint.RewardConfig("base", digest(base), tiny.CHATML, 200, 0.5, 2.0, {})
-    checkpoint.save(tmp_path / "rm", [trainable(model)], adapter_config(1, **LORA, fine_tune_type="full"), config)
+    checkpoint.save(
+        tmp_path / "rm",
+        [trainable(model)],
+        adapter_config(1, **LORA, fine_tune_type="full"),
+        config,
+    )
     opened, _ = mlx_lm_load(str(base), adapter_path=str(tmp_path / "rm"))
-    assert mx.allclose(opened.model(mx.array([[1, 2, 3]])), model.hidden_states(mx.array([[1, 2, 3]])), atol=1e-4)
+    assert mx.allclose(
+        opened.model(mx.array([[1, 2, 3]])), model.hidden_states(mx.array([[1, 2, 3]])), atol=1e-4
+    )
 
 
-def test_weights_of_another_shape_are_refused(saved: tuple[Path, RewardNetwork], backbone: Path) -> None:
-    tensors.save(saved[0] / "reward_head.safetensors", {"weight": mx.zeros((1, 7)), "bias": mx.zeros((1,))})
+def test_weights_of_another_shape_are_refused(
+    saved: tuple[Path, RewardNetwork], backbone: Path
+) -> None:
+    tensors.save(
+        saved[0] / "reward_head.safetensors", {"weight": mx.zeros((1, 7)), "bias": mx.zeros((1,))}
+    )
     with pytest.raises(InputError, match="holds other weights than the model has"):
         checkpoint.load(saved[0], backbone)

@@ -22,8 +22,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> RewardModel:
     return RewardModel.load(folder / "rm_model_bt")
 
 
-def test_rewards_and_uncertainties_are_those_of_the_release_that_wrote_it(model: RewardModel) -> None:
-    rewards, uncertainties = model.score_with_uncertainty(EXPECTED["prompts"], EXPECTED["responses"])
+def test_rewards_and_uncertainties_are_those_of_the_release_that_wrote_it(
+    model: RewardModel,
+) -> None:
+    rewards, uncertainties = model.score_with_uncertainty(
+        EXPECTED["prompts"], EXPECTED["responses"]
+    )
     assert np.allclose(rewards, EXPECTED["rewards"], rtol=1e-4, atol=1e-4)
     assert np.allclose(uncertainties, EXPECTED["uncertainties"], rtol=1e-4, atol=1e-4)
 

@@ -15,7 +15,9 @@ from tests.engine.test_engine import PROMPTS, TEXTS
 
 @pytest.mark.parametrize(("kind", "head"), [("lora", "linear"), ("dora", "mlp")])
 def test_first_loss_is_log_2(kind: str, head: str) -> None:
-    model = with_adapters(tiny.model("llama"), -1, rank=4, scale=2.0, dropout=0.0, fine_tune_type=kind, head=head)
+    model = with_adapters(
+        tiny.model("llama"), -1, rank=4, scale=2.0, dropout=0.0, fine_tune_type=kind, head=head
+    )
     r = Engine(model).forward(TEXTS, PROMPTS)
     assert bradley_terry(r[:3] - r[3:6], mx.ones(3)).item() == pytest.approx(math.log(2))
 
@@ -26,4 +28,6 @@ def test_only_adapters_and_head_are_trained() -> None:
     model = with_adapters(backbone, 1, rank=4, scale=2.0, dropout=0.0)
     names = [name for name, _ in tree_flatten(model.trainable_parameters())]
     assert all(n.endswith(("lora_a", "lora_b")) or n.startswith("head.") for n in names)
-    assert {n.split(".")[3] for n in names if "layers" in n} == {"2"}  # the last of three blocks only
+    assert {n.split(".")[3] for n in names if "layers" in n} == {
+        "2"
+    }  # the last of three blocks only

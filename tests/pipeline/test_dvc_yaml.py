@@ -30,7 +30,10 @@ def module_file(module: str) -> str:
 def files_run(stage: str) -> set[str]:
     """The stage's script and every file of the package that it imports, also late and by way of packages' ``__init__``."""
     found: set[str] = set()
-    waiting = {"mlx_reward.pipeline.run", f"mlx_reward.pipeline.{stage}"}  # which run.py imports by name
+    waiting = {
+        "mlx_reward.pipeline.run",
+        f"mlx_reward.pipeline.{stage}",
+    }  # which run.py imports by name
     while waiting:
         module = waiting.pop()
         found.add(module)
@@ -48,7 +51,9 @@ def code_deps(stage: str) -> list[str]:
 
 
 def outs(stage: str) -> list[str]:
-    entries = PIPELINE["stages"][stage].get("outs", []) + PIPELINE["stages"][stage].get("metrics", [])
+    entries = PIPELINE["stages"][stage].get("outs", []) + PIPELINE["stages"][stage].get(
+        "metrics", []
+    )
     return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
 
 
@@ -76,7 +81,14 @@ def test_every_dep_on_code_is_run_and_exists(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", LONG)
 @pytest.mark.parametrize(
-    "edited", ["data/formats/pairs.py", "report/charts.py", "cli/main.py", "evaluation/probes.py", "config/eval.py"]
+    "edited",
+    [
+        "data/formats/pairs.py",
+        "report/charts.py",
+        "cli/main.py",
+        "evaluation/probes.py",
+        "config/eval.py",
+    ],
 )
 def test_an_unrelated_edit_does_not_train_again(stage: str, edited: str) -> None:
     assert (ROOT / "mlx_reward" / edited).exists()
@@ -93,7 +105,16 @@ def test_each_stage_declares_its_own_section_whole(stage: str) -> None:
 def test_no_path_is_written_by_two_stages_and_every_path_in_code_is_declared() -> None:
     written = [out for stage in STAGES for out in outs(stage)]
     assert len(written) == len(set(written))
-    for name in ("BASE", "PAIRS", "REJECTED_ROWS", "TRAIN", "VALID", "TEST", "REWARD_MODEL", "CALIBRATION"):
+    for name in (
+        "BASE",
+        "PAIRS",
+        "REJECTED_ROWS",
+        "TRAIN",
+        "VALID",
+        "TEST",
+        "REWARD_MODEL",
+        "CALIBRATION",
+    ):
         assert str(getattr(paths, name)) in written
 
 
@@ -150,10 +171,23 @@ def test_rooms_without_mlx_import_none(room: str) -> None:
     for module in MODULES:
         if module == f"mlx_reward.{room}" or module.startswith(f"mlx_reward.{room}."):
             if module not in allowed:
-                assert not any(name.split(".")[0] in ("mlx", "mlx_lm") for name in imports(module)), module
+                assert not any(
+                    name.split(".")[0] in ("mlx", "mlx_lm") for name in imports(module)
+                ), module
 
 
 @pytest.mark.parametrize("stage", ["data", "split", "report", "gate"])
 def test_stages_without_a_model_run_no_room_that_loads_mlx(stage: str) -> None:
-    with_mlx = ("cpu", "backbones", "model", "engine", "training", "inference", "exchange", "server")
-    assert not any(f.startswith(f"mlx_reward/{room}/") for f in files_run(stage) for room in with_mlx)
+    with_mlx = (
+        "cpu",
+        "backbones",
+        "model",
+        "engine",
+        "training",
+        "inference",
+        "exchange",
+        "server",
+    )
+    assert not any(
+        f.startswith(f"mlx_reward/{room}/") for f in files_run(stage) for room in with_mlx
+    )

@@ -18,7 +18,13 @@ from tests import ROOT, tiny
 STAGES = ["base", "data", "split", "train", "calibrate", "eval", "report", "gate"]
 QUICK = {
     "base": {"source": "backbone", "quantize": None},
-    "train": {"num_layers": 2, "epochs": 1, "learning_rate": 0.01, "max_seq_length": 200, "batch_size": 8},
+    "train": {
+        "num_layers": 2,
+        "epochs": 1,
+        "learning_rate": 0.01,
+        "max_seq_length": 200,
+        "batch_size": 8,
+    },
     "split": {"valid_size": 0.2, "test_size": 0.2},
     "gate": {"min_accuracy": 0.0, "max_ece": 1.0},
 }
@@ -44,8 +50,14 @@ def make_project(path: Path) -> Path:
     tiny.write_backbone(path / "backbone", bits=4)
     (path / "data" / "raw").mkdir(parents=True)
     rows = [
-        {"prompt": f"q{n}", "responses": ["aeiou" * (1 + n % 3), "bdafe", "xzvbn" * (1 + n % 2)], "scores": s}
-        for n, s in enumerate([[2, 1, 0], [2, 1, 0], [2, 1, 0], [0, 1, 2]] * 10)  # some wrong, as in life
+        {
+            "prompt": f"q{n}",
+            "responses": ["aeiou" * (1 + n % 3), "bdafe", "xzvbn" * (1 + n % 2)],
+            "scores": s,
+        }
+        for n, s in enumerate(
+            [[2, 1, 0], [2, 1, 0], [2, 1, 0], [0, 1, 2]] * 10
+        )  # some wrong, as in life
     ]
     (path / "data" / "raw" / "mine.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     configure(path, data={"source": "data/raw/mine.jsonl"}, **QUICK)
@@ -63,19 +75,29 @@ def configure(project: Path, **sections: dict[str, object]) -> None:
 def stage(project: Path, name: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", f"stages.{name}"]
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, timeout=120
+    )
 
 
 def test_the_stages_run_and_leave_what_dvc_expects(finished: Path) -> None:
     declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    for entry in (o for s in declared.values() for kind in ("outs", "metrics", "plots") for o in s.get(kind, [])):
+    for entry in (
+        o
+        for s in declared.values()
+        for kind in ("outs", "metrics", "plots")
+        for o in s.get(kind, [])
+    ):
         path = next(iter(entry)) if isinstance(entry, dict) else entry
         assert (finished / path).exists(), path
     evidence = json.loads((finished / "metrics" / "eval.json").read_text())
     assert all(isinstance(v, (int, float)) for v in evidence.values())
     assert 0 <= evidence["ece"] <= 1
     assert evidence["pairs"] > 10
-    load(str(finished / "checkpoints/sft_merged_model"), adapter_path=str(finished / "checkpoints/rm_model_bt"))
+    load(
+        str(finished / "checkpoints/sft_merged_model"),
+        adapter_path=str(finished / "checkpoints/rm_model_bt"),
+    )
     assert "OpenBLAS" in stage_blas() or sys.platform != "linux"
 
 
@@ -83,15 +105,27 @@ def stage_blas() -> str:
     """Which BLAS a stage gets: importing mlx before mlx_reward in a stage once made training 20 times slower, silently."""
     code = "import mlx_reward.pipeline.train; from mlx_reward.cpu import prepare; print(prepare.status())"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    ).stdout
 
 
 @pytest.mark.slow
 def test_an_ensemble_of_whole_blocks_goes_through_every_stage(project: Path) -> None:
     """What the default does not take: several members, full fine-tuning, rankings, blocks run again, curves, outside sets."""
-    (project / "others.jsonl").write_text('{"prompt": "q", "responses": ["aei", "bcd", "xz"], "scores": [3, 2, 1]}\n')
-    loss = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]["loss"] | {"kind": "plackett_luce"}
-    changes = {"members": 2, "fine_tune_type": "full", "grad_checkpoint": True, "report_to": "dvclive", "loss": loss}
+    (project / "others.jsonl").write_text(
+        '{"prompt": "q", "responses": ["aei", "bcd", "xz"], "scores": [3, 2, 1]}\n'
+    )
+    loss = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]["loss"] | {
+        "kind": "plackett_luce"
+    }
+    changes = {
+        "members": 2,
+        "fine_tune_type": "full",
+        "grad_checkpoint": True,
+        "report_to": "dvclive",
+        "loss": loss,
+    }
     configure(
         project,
         train=changes | {"num_layers": 1, "learning_rate": 1e-4},
@@ -103,20 +137,27 @@ def test_an_ensemble_of_whole_blocks_goes_through_every_stage(project: Path) -> 
         assert answer.returncode == 0, (name, answer.stderr)
     evidence = json.loads((project / "metrics" / "eval.json").read_text())
     assert evidence["members"].keys() == {"1", "2"}
-    assert json.loads((project / "metrics" / "benchmarks.json").read_text())["others"]["kind"] == "groups"
+    assert (
+        json.loads((project / "metrics" / "benchmarks.json").read_text())["others"]["kind"]
+        == "groups"
+    )
     assert (project / "metrics" / "live" / "plots" / "metrics" / "train" / "loss.tsv").exists()
     row = json.loads((project / "checkpoints" / "test_rewards.jsonl").read_text().splitlines()[0])
     assert row["uncertainty_chosen"] > 0
     assert "Outside sets" in (project / "metrics" / "report.html").read_text()
 
 
-def test_isotonic_calibration_changes_probabilities_and_nothing_else(finished: Path, tmp_path: Path) -> None:
+def test_isotonic_calibration_changes_probabilities_and_nothing_else(
+    finished: Path, tmp_path: Path
+) -> None:
     project = tmp_path / "isotonic"
     shutil.copytree(finished, project)
     configure(project, calibrate={"method": "isotonic"})
     for name in ("calibrate", "eval"):
         assert stage(project, name).returncode == 0
-    before, after = (json.loads((folder / "metrics" / "eval.json").read_text()) for folder in (finished, project))
+    before, after = (
+        json.loads((folder / "metrics" / "eval.json").read_text()) for folder in (finished, project)
+    )
     assert after["calibration_knots"] > 0
     assert {name for name in before if before[name] != after[name]} >= {"nll", "brier"}
     for name in ("accuracy", "temperature", "nll_before", "reward_chosen_mean"):
@@ -125,7 +166,9 @@ def test_isotonic_calibration_changes_probabilities_and_nothing_else(finished: P
 
 def test_two_runs_give_the_same_metrics_to_the_last_digit(finished: Path) -> None:
     def metrics() -> dict[str, bytes]:
-        return {p.name: p.read_bytes() for p in sorted((finished / "metrics").rglob("*")) if p.is_file()}
+        return {
+            p.name: p.read_bytes() for p in sorted((finished / "metrics").rglob("*")) if p.is_file()
+        }
 
     first = metrics()
     shutil.rmtree(finished / "metrics")
@@ -166,11 +209,16 @@ def test_too_many_bad_rows_stop_with_a_table_of_reasons_and_leave_no_pairs(proje
         "       2 set aside as bad: field 'rejected' is missing",
         "       1 set aside as bad: not JSON: Expecting value",
     ]
-    assert "mine.jsonl, line 41: field 'rejected' is missing; 3 of 43 rows cannot be used, more than" in answer.stderr
+    assert (
+        "mine.jsonl, line 41: field 'rejected' is missing; 3 of 43 rows cannot be used, more than"
+        in answer.stderr
+    )
     assert list((project / "data" / "processed" / "rm").iterdir()) == []
     configure(project, data={"max_bad_fraction": 0.1})
     assert stage(project, "data").returncode == 0
-    rejected = (project / "data" / "processed" / "rm" / "rejected_rows.jsonl").read_text().splitlines()
+    rejected = (
+        (project / "data" / "processed" / "rm" / "rejected_rows.jsonl").read_text().splitlines()
+    )
     assert [json.loads(line)["line"] for line in rejected] == [41, 42, 43]
 
 
@@ -180,7 +228,10 @@ def test_a_closed_gate_says_which_bar_by_how_much(project: Path) -> None:
     configure(project, gate={"min_accuracy": 0.7, "max_ece": 0.1})
     answer = stage(project, "gate")
     assert answer.returncode == 1
-    assert answer.stderr == "error: the gate is closed: accuracy 0.6500 is 0.0500 below the bar of 0.7\n"
+    assert (
+        answer.stderr
+        == "error: the gate is closed: accuracy 0.6500 is 0.0500 below the bar of 0.7\n"
+    )
 
 
 def test_an_interrupt_leaves_nothing_half_written_and_the_next_run_works(project: Path) -> None:
@@ -190,7 +241,9 @@ def test_an_interrupt_leaves_nothing_half_written_and_the_next_run_works(project
     command = [sys.executable, "-m", "stages.train"]
     for delay in (0.3, 1.5, 3.0):
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, cwd=project, env=environment, stderr=subprocess.PIPE, text=True
+        )
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
@@ -209,7 +262,9 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(project: Path) -> None:
     limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); import stages.base as s;"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     code = limit + "from mlx_reward.utils.errors import run; sys.exit(run(s.main))"
-    answer = subprocess.run([sys.executable, "-c", code], cwd=project, env=environment, capture_output=True, text=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, env=environment, capture_output=True, text=True
+    )
     assert answer.returncode == 1
     assert "Traceback" not in answer.stderr
     assert not (project / "checkpoints" / "sft_merged_model").exists()

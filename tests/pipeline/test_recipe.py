@@ -16,7 +16,9 @@ from tests.pipeline.test_pipeline_run import configure, make_project, stage
 
 def recipe() -> dict[str, dict[str, object]]:
     """The changes to params.yaml in the README's line."""
-    (line,) = re.findall(r"started from, Gemma 2B: `dvc exp run ([^`]*)`", (ROOT / "README.md").read_text())
+    (line,) = re.findall(
+        r"started from, Gemma 2B: `dvc exp run ([^`]*)`", (ROOT / "README.md").read_text()
+    )
     found: dict[str, dict[str, object]] = {}
     for change in re.findall(r"-S\s+(\S+)", line):
         key, value = change.split("=")
@@ -29,11 +31,24 @@ def test_it_is_the_recipe(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     configure(tmp_path, **recipe())
     path = tmp_path / "params.yaml"
-    base, split = read_section(path, "base", BaseSettings), read_section(path, "split", SplitSettings)
+    base, split = (
+        read_section(path, "base", BaseSettings),
+        read_section(path, "split", SplitSettings),
+    )
     train = read_section(path, "train", TrainSettings)
     assert (base.source, base.quantize, split.valid_size) == ("google/gemma-2b-it", 4, 500)
-    assert (train.fine_tune_type, train.lora.rank, train.num_layers, train.head) == ("lora", 8, -1, "linear")
-    assert (train.batch_size, train.epochs, train.learning_rate, train.max_seq_length) == (8, 2, 1e-4, 1024)
+    assert (train.fine_tune_type, train.lora.rank, train.num_layers, train.head) == (
+        "lora",
+        8,
+        -1,
+        "linear",
+    )
+    assert (train.batch_size, train.epochs, train.learning_rate, train.max_seq_length) == (
+        8,
+        2,
+        1e-4,
+        1024,
+    )
 
 
 def test_it_runs_on_a_tiny_gemma(tmp_path: Path) -> None:

@@ -16,32 +16,73 @@ from mlx_reward.report.page import Evidence, page
 NASTY = '<script>alert(1)</script> & "quoted" <!-- script --> </script> \u2028 <img src=x onerror=alert(2)>'
 ENDS = (("", 0.0), ("_low", -0.1), ("_high", 0.1))
 FIGURES: dict[str, Any] = {
-    **{f"{name}{end}": 0.7 + shift for name in ("accuracy", "ece", "nll", "brier") for end, shift in ENDS},
+    **{
+        f"{name}{end}": 0.7 + shift
+        for name in ("accuracy", "ece", "nll", "brier")
+        for end, shift in ENDS
+    },
     **{"pairs": 6, "longer_wins_accuracy": 0.5, "bag_of_words_accuracy": 0.6, "spearman": None},
 }
 
 
 def evidence(count: int = 6, **changes: Any) -> Evidence:
     pairs = [
-        Pair(prompt=f"question {n} {NASTY}", chosen=f"chosen {n} {NASTY}", rejected=f"{n % 90 * 'x'} {NASTY}", id=f"p{n}")
+        Pair(
+            prompt=f"question {n} {NASTY}",
+            chosen=f"chosen {n} {NASTY}",
+            rejected=f"{n % 90 * 'x'} {NASTY}",
+            id=f"p{n}",
+        )
         for n in range(count)
     ]
     rewards = [
-        {"id": p.id, "subset": NASTY if n % 2 else "even", "reward_chosen": n / count, "reward_rejected": 0.5}
+        {
+            "id": p.id,
+            "subset": NASTY if n % 2 else "even",
+            "reward_chosen": n / count,
+            "reward_rejected": 0.5,
+        }
         | {"logit": n / count - 0.5}
         for n, p in enumerate(pairs)
     ]
-    row = {"confidence": 0.6, "share_correct": 0.7, "margin": 1, "pairs": 3, "coverage": 1, "accuracy": 0.7, "step": 1}
+    row = {
+        "confidence": 0.6,
+        "share_correct": 0.7,
+        "margin": 1,
+        "pairs": 3,
+        "coverage": 1,
+        "accuracy": 0.7,
+        "step": 1,
+    }
     row |= {"loss": 0.6, "nll": 0.6, "subset": NASTY, "low": 0.5, "high": 0.9, "ece": 0.1}
-    names = ("reliability_before", "reliability_after", "margins", "coverage", "subset_accuracy", "train", "valid")
+    names = (
+        "reliability_before",
+        "reliability_after",
+        "margins",
+        "coverage",
+        "subset_accuracy",
+        "train",
+        "valid",
+    )
     whole = {
         "figures": FIGURES,
         "plots": {name: [row] for name in names},
         "pairs": pairs,
         "rewards": rewards,
         "probes": {"padding": {"fooled": 0.5, "fooled_low": 0.1, "fooled_high": 0.9, "probes": 4}},
-        "examples": [{"probe": "padding", "pair": "p1", "prompt": NASTY, "better": NASTY, "worse": NASTY, "gain": 0.5}],
-        "benchmarks": {"others": {"kind": "pairs", "questions": 3, "accuracy": 0.5, "subsets": {NASTY: 0.5}}},
+        "examples": [
+            {
+                "probe": "padding",
+                "pair": "p1",
+                "prompt": NASTY,
+                "better": NASTY,
+                "worse": NASTY,
+                "gain": 0.5,
+            }
+        ],
+        "benchmarks": {
+            "others": {"kind": "pairs", "questions": 3, "accuracy": 0.5, "subsets": {NASTY: 0.5}}
+        },
         "data": [{"rows": 3, "note": NASTY}],
         "missed": ["accuracy 0.7000 is too low"],
         "before": {p.id: 0.1 for p in pairs},
@@ -63,8 +104,15 @@ class Elements(HTMLParser):
 
 def test_texts_of_the_data_stay_text() -> None:
     elements = Elements(page(evidence())).found
-    assert [attrs.get("type") for tag, attrs in elements if tag == "script"] == ["application/json", None]
-    assert not [tag for tag, attrs in elements if tag == "img" or any(name.startswith("onerror") for name in attrs)]
+    assert [attrs.get("type") for tag, attrs in elements if tag == "script"] == [
+        "application/json",
+        None,
+    ]
+    assert not [
+        tag
+        for tag, attrs in elements
+        if tag == "img" or any(name.startswith("onerror") for name in attrs)
+    ]
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
@@ -74,14 +122,20 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 
 
 def test_the_verdict_comes_first_and_says_why() -> None:
-    closed, open_ = page(evidence()), page(evidence(missed=[], suspicions=["not better than length"]))
-    assert re.search(r'class="verdict closed".*The gate is closed.*Accuracy 0.7000 is too low\.', closed)
-    assert re.search(r'class="verdict open".*The gate is open.*Warning: not better than length\.', open_)
+    closed, open_ = page(evidence()), page(evidence(missed=[], warnings=["not better than length"]))
+    assert re.search(
+        r'class="verdict closed".*The gate is closed.*Accuracy 0.7000 is too low\.', closed
+    )
+    assert re.search(
+        r'class="verdict open".*The gate is open.*Warning: not better than length\.', open_
+    )
 
 
 def test_figures_that_were_not_computed_say_so() -> None:
     assert "<th scope=row>Spearman&#x27;s" not in page(evidence())
-    assert re.search(r"Spearman's rank correlation in a prompt</th><td>not computed", page(evidence()))
+    assert re.search(
+        r"Spearman's rank correlation in a prompt</th><td>not computed", page(evidence())
+    )
 
 
 def test_every_pair_is_in_the_page_with_its_texts() -> None:
@@ -98,7 +152,9 @@ def browser() -> Iterator[Any]:
         pytest.skip("no Chromium on this machine")
     sync_playwright = pytest.importorskip("playwright.sync_api").sync_playwright
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        running = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
         yield running
         running.close()
 
@@ -110,7 +166,9 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
     tab = browser.new_page(viewport={"width": 390, "height": 800})
     errors: list[str] = []
     tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    tab.on(
+        "console", lambda message: errors.append(message.text) if message.type == "error" else None
+    )
     tab.on("dialog", lambda dialog: errors.append(dialog.message))
     tab.goto((tmp_path / "report.html").as_uri())
     yield tab
@@ -125,7 +183,12 @@ def test_ten_thousand_pairs_can_be_searched_sorted_and_paged(opened: Any) -> Non
     assert opened.inner_text("#count") == "1 of 10000 pairs"
     opened.click("#rows summary")
     opened.wait_for_selector("#rows pre")
-    assert opened.locator("#rows pre").nth(1).inner_text().startswith("chosen 4321 <script>alert(1)</script>")
+    assert (
+        opened.locator("#rows pre")
+        .nth(1)
+        .inner_text()
+        .startswith("chosen 4321 <script>alert(1)</script>")
+    )
     opened.fill("#search", "")
     opened.select_option("#filter", "wrong")
     assert opened.inner_text("#count") == "5001 of 10000 pairs"  # a tie is not right

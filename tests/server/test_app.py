@@ -17,7 +17,10 @@ from mlx_reward.server.app import create_app
 from mlx_reward.server.batching import Batcher, Busy
 
 JSON = {"Content-Type": "application/json"}
-PROMPTS, RESPONSES = ["short?", "a longer question, is it?", "short?"], ["yes", "no, and so on", "perhaps"]
+PROMPTS, RESPONSES = (
+    ["short?", "a longer question, is it?", "short?"],
+    ["yes", "no, and so on", "perhaps"],
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +30,9 @@ def model(checkpoints: Path) -> RewardModel:
 
 @pytest.fixture(scope="module")
 def client(model: RewardModel) -> Iterator[TestClient]:
-    with TestClient(create_app(model, "rm", None, wait=0.01, max_waiting=100, max_body=20_000)) as found:
+    with TestClient(
+        create_app(model, "rm", None, wait=0.01, max_waiting=100, max_body=20_000)
+    ) as found:
         yield found
 
 
@@ -38,17 +43,26 @@ def ask(client: TestClient, path: str, **body: Any) -> dict[str, Any]:
     return found
 
 
-def test_scores_ranks_and_comparisons_are_those_of_the_model(client: TestClient, model: RewardModel) -> None:
+def test_scores_ranks_and_comparisons_are_those_of_the_model(
+    client: TestClient, model: RewardModel
+) -> None:
     expected = model.score(PROMPTS, RESPONSES)
-    assert ask(client, "/score", prompts=PROMPTS, responses=RESPONSES)["rewards"] == pytest.approx(expected, abs=1e-4)
-    scaled = ask(client, "/score", prompts=PROMPTS, responses=RESPONSES, normalize="zscore")["rewards"]
+    assert ask(client, "/score", prompts=PROMPTS, responses=RESPONSES)["rewards"] == pytest.approx(
+        expected, abs=1e-4
+    )
+    scaled = ask(client, "/score", prompts=PROMPTS, responses=RESPONSES, normalize="zscore")[
+        "rewards"
+    ]
     assert scaled == pytest.approx(model.normalized(expected, "zscore"), abs=1e-4)
     messages = [
-        [{"role": "user", "content": p}, {"role": "assistant", "content": r}] for p, r in zip(PROMPTS, RESPONSES, strict=True)
+        [{"role": "user", "content": p}, {"role": "assistant", "content": r}]
+        for p, r in zip(PROMPTS, RESPONSES, strict=True)
     ]
     assert ask(client, "/score", messages=messages)["rewards"] == pytest.approx(expected, abs=1e-4)
     ranking = ask(client, "/rank", prompt="short?", responses=RESPONSES)["ranking"]
-    assert [place["index"] for place in ranking] == [r.index for r in model.rank("short?", RESPONSES)]
+    assert [place["index"] for place in ranking] == [
+        r.index for r in model.rank("short?", RESPONSES)
+    ]
     found = ask(client, "/compare", prompt="short?", first="yes", second="no")
     assert found["probability"] == pytest.approx(model.compare("short?", "yes", "no"), abs=1e-4)
 
@@ -69,26 +83,41 @@ def rendered(model: RewardModel, prompt: str, response: str) -> str:
 
 
 @pytest.mark.parametrize("cut", ["", "\n", "<|im_end|>\n"])
-def test_openrlhf_and_llama_factory_get_the_same_rewards(client: TestClient, model: RewardModel, cut: str) -> None:
+def test_openrlhf_and_llama_factory_get_the_same_rewards(
+    client: TestClient, model: RewardModel, cut: str
+) -> None:
     """Policies end their text in the template's end, in its end token, or in neither."""
     expected = model.score(PROMPTS, RESPONSES)
-    texts = [rendered(model, p, r).removesuffix(cut) for p, r in zip(PROMPTS, RESPONSES, strict=True)]
+    texts = [
+        rendered(model, p, r).removesuffix(cut) for p, r in zip(PROMPTS, RESPONSES, strict=True)
+    ]
     found = ask(client, "/get_reward", query=texts, prompts=PROMPTS)
     assert found["rewards"] == pytest.approx(expected, abs=1e-4)
     assert found["scores"] == pytest.approx(model.normalized(expected, "sigmoid"), abs=1e-4)
-    assert ask(client, "/v1/score/evaluation", model="any", messages=texts)["scores"] == pytest.approx(expected, abs=1e-4)
+    assert ask(client, "/v1/score/evaluation", model="any", messages=texts)[
+        "scores"
+    ] == pytest.approx(expected, abs=1e-4)
 
 
 def test_openrlhf_without_a_template(client: TestClient, model: RewardModel) -> None:
     found = ask(
-        client, "/get_reward", query=[p + r for p, r in zip(PROMPTS, RESPONSES, strict=True)], prompts=PROMPTS, labels=[1]
+        client,
+        "/get_reward",
+        query=[p + r for p, r in zip(PROMPTS, RESPONSES, strict=True)],
+        prompts=PROMPTS,
+        labels=[1],
     )
     assert found["rewards"] == pytest.approx(model.score(PROMPTS, RESPONSES), abs=1e-4)
 
 
 def test_rerankers(client: TestClient, model: RewardModel) -> None:
     found = ask(
-        client, "/v1/rerank", query="short?", documents=[*RESPONSES[:2], {"text": "perhaps"}], top_n=2, return_documents=True
+        client,
+        "/v1/rerank",
+        query="short?",
+        documents=[*RESPONSES[:2], {"text": "perhaps"}],
+        top_n=2,
+        return_documents=True,
     )
     ranked = model.rank("short?", RESPONSES)[:2]
     assert [r["index"] for r in found["results"]] == [r.index for r in ranked]
@@ -108,17 +137,25 @@ def test_rerankers(client: TestClient, model: RewardModel) -> None:
         ("/score", {"prompts": [3], "responses": ["x"]}, "prompts.0"),
         ("/score", {"prompts": ["q"], "responses": ["\ud800"]}, "surrogate"),
         ("/rank", {"prompt": "q", "responses": []}, "responses"),
-        ("/get_reward", {"query": ["something"], "prompts": ["else"]}, "does not begin with prompts[0]"),
+        (
+            "/get_reward",
+            {"query": ["something"], "prompts": ["else"]},
+            "does not begin with prompts[0]",
+        ),
         ("/v1/score/evaluation", {"messages": [" "]}, "is empty"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_a_reason(client: TestClient, path: str, body: dict[str, Any], reason: str) -> None:
+def test_what_cannot_be_used_is_refused_with_a_reason(
+    client: TestClient, path: str, body: dict[str, Any], reason: str
+) -> None:
     answer = client.post(path, content=json.dumps(body), headers=JSON)
     assert answer.status_code == 422
     assert reason in answer.json()["error"]
 
 
-def test_a_thousand_malformed_requests_leave_the_server_as_it_was(client: TestClient, model: RewardModel) -> None:
+def test_a_thousand_malformed_requests_leave_the_server_as_it_was(
+    client: TestClient, model: RewardModel
+) -> None:
     chance = random.Random(0)
     valid = json.dumps({"prompts": ["q"], "responses": ["a"]})
     expected = model.score(["q"], ["a"])
@@ -130,18 +167,24 @@ def test_a_thousand_malformed_requests_leave_the_server_as_it_was(client: TestCl
         elif damage == "bytes":
             body = bytes(chance.randrange(256) for _ in range(40))
         elif damage == "types":
-            wrong = chance.choice([None, 1, "x", {}, [None], [[]], [{"role": 1}], [[{"role": "user"}]]])
+            wrong = chance.choice(
+                [None, 1, "x", {}, [None], [[]], [{"role": 1}], [[{"role": "user"}]]]
+            )
             body = json.dumps({"prompts": wrong, "responses": ["a"]}).encode()
         elif damage == "nesting":
             body = b"[" * chance.choice([10, 5000])
         elif damage == "path":
             path = chance.choice(["/scores", "/", "/v1", "/score/%ff"])
         headers = {} if damage == "type" else JSON
-        answer = client.request("PUT" if damage == "method" else "POST", path, content=body, headers=headers)
+        answer = client.request(
+            "PUT" if damage == "method" else "POST", path, content=body, headers=headers
+        )
         assert 400 <= answer.status_code < 500, (damage, body)
         assert answer.json()["error"], (damage, body)
         if number % 25 == 0:
-            assert ask(client, "/score", prompts=["q"], responses=["a"])["rewards"] == pytest.approx(expected, abs=1e-4)
+            assert ask(client, "/score", prompts=["q"], responses=["a"])[
+                "rewards"
+            ] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_body_may_only_be_so_large(client: TestClient) -> None:
@@ -155,11 +198,15 @@ def test_a_body_may_only_be_so_large(client: TestClient) -> None:
 
 
 def test_a_token_is_required_where_one_is_set(model: RewardModel) -> None:
-    with TestClient(create_app(model, "rm", "secret", wait=0.0, max_waiting=10, max_body=1000)) as guarded:
+    with TestClient(
+        create_app(model, "rm", "secret", wait=0.0, max_waiting=10, max_body=1000)
+    ) as guarded:
         assert guarded.get("/health").json()["status"] == "ok"
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "secret"}):
             assert guarded.get("/metrics", headers=headers).status_code == 401
-        assert guarded.get("/metrics", headers={"Authorization": "Bearer secret"}).status_code == 200
+        assert (
+            guarded.get("/metrics", headers={"Authorization": "Bearer secret"}).status_code == 200
+        )
 
 
 def test_metrics_count_requests_by_route(client: TestClient) -> None:

@@ -17,7 +17,9 @@ from mlx_reward.inference.reward_model import RewardModel
 from tests import ROOT
 
 
-def start(checkpoints: Path, *options: str, **environment: str) -> "tuple[subprocess.Popen[str], str]":
+def start(
+    checkpoints: Path, *options: str, **environment: str
+) -> "tuple[subprocess.Popen[str], str]":
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -33,7 +35,9 @@ def start(checkpoints: Path, *options: str, **environment: str) -> "tuple[subpro
         *options,
     ]
     variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment
-    return subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True), f"http://127.0.0.1:{port}"
+    return subprocess.Popen(
+        command, env=variables, stderr=subprocess.PIPE, text=True
+    ), f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -61,7 +65,11 @@ def test_many_clients_get_their_own_answers_and_a_stop_loses_none(
 
     def ask(n: int) -> float:
         with httpx.Client(timeout=60) as client:
-            return float(client.post(f"{url}/score", json={"prompts": ["q"], "responses": [texts[n]]}).json()["rewards"][0])
+            return float(
+                client.post(
+                    f"{url}/score", json={"prompts": ["q"], "responses": [texts[n]]}
+                ).json()["rewards"][0]
+            )
 
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(ask, range(len(texts)))) == pytest.approx(expected, abs=1e-3)
@@ -74,7 +82,11 @@ def test_many_clients_get_their_own_answers_and_a_stop_loses_none(
             try:
                 assert answer.result() == pytest.approx(expected[n], abs=1e-3)
                 answered += 1
-            except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError):  # came after the door was shut
+            except (
+                httpx.ConnectError,
+                httpx.ReadError,
+                httpx.RemoteProtocolError,
+            ):  # came after the door was shut
                 continue
     assert answered > 0
     assert process.wait(30) in (0, -signal.SIGTERM)

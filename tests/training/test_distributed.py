@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlx_reward.training.distributed import ALONE
+from mlx_reward.training.distributed import SINGLE_PROCESS
 from tests import ROOT
 from tests.pipeline.test_pipeline_run import configure, make_project, stage
 
@@ -20,7 +20,16 @@ from tests.pipeline.test_pipeline_run import configure, make_project, stage
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = make_project(tmp_path_factory.mktemp("ranks"))
-    configure(project, train={"epochs": 2, "evals_per_epoch": 2, "save_every": 3, "max_grad_norm": 1.0, "learning_rate": 1e-3})
+    configure(
+        project,
+        train={
+            "epochs": 2,
+            "evals_per_epoch": 2,
+            "save_every": 3,
+            "max_grad_norm": 1.0,
+            "learning_rate": 1e-3,
+        },
+    )
     for name in ("base", "data", "split"):
         assert stage(project, name).returncode == 0
     return project
@@ -29,10 +38,20 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def launch(project: Path, command: list[str], count: int = 2) -> "subprocess.Popen[str]":
     """In a session of its own, so that nothing of it outlives the test."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    launcher = [str(Path(sys.executable).with_name("mlx.launch")), "-n", str(count), "--backend", "ring", "--cwd", str(project)]
+    launcher = [
+        str(Path(sys.executable).with_name("mlx.launch")),
+        "-n",
+        str(count),
+        "--backend",
+        "ring",
+        "--cwd",
+        str(project),
+    ]
     whole = [*launcher, "--env", f"PYTHONPATH={ROOT}", "--", sys.executable, *command]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(whole, cwd=project, env=environment, text=True, start_new_session=True, **pipes)
+    return subprocess.Popen(
+        whole, cwd=project, env=environment, text=True, start_new_session=True, **pipes
+    )
 
 
 def curve(project: Path) -> tuple[list[float], list[float]]:
@@ -63,8 +82,14 @@ def test_a_lost_process_ends_the_job_and_the_next_goes_on(prepared: Path) -> Non
         if saved.exists() or process.poll() is not None:
             break
         time.sleep(0.1)
-    found = subprocess.run(["pgrep", "-s", str(process.pid), "-f", "stages.train"], capture_output=True, text=True)
-    pythons = [int(pid) for pid in found.stdout.split() if "python" in Path(f"/proc/{pid}/comm").read_text()]
+    found = subprocess.run(
+        ["pgrep", "-s", str(process.pid), "-f", "stages.train"], capture_output=True, text=True
+    )
+    pythons = [
+        int(pid)
+        for pid in found.stdout.split()
+        if "python" in Path(f"/proc/{pid}/comm").read_text()
+    ]
     os.kill(pythons[-1], signal.SIGKILL)
     try:
         output, _ = process.communicate(timeout=60)
@@ -78,4 +103,4 @@ def test_a_lost_process_ends_the_job_and_the_next_goes_on(prepared: Path) -> Non
 
 def test_shares_are_everything_once() -> None:
     members = np.arange(7)
-    assert ALONE.part(members).tolist() == members.tolist()
+    assert SINGLE_PROCESS.part(members).tolist() == members.tolist()

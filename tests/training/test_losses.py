@@ -13,7 +13,9 @@ MARGINS = np.array([0.0, 1.5, -2.0, 30.0, -30.0])
 
 def test_bradley_terry_is_minus_log_sigmoid() -> None:
     expected = np.log1p(np.exp(-MARGINS)).mean()
-    assert bradley_terry(mx.array(MARGINS.astype(np.float32)), mx.ones(5)).item() == pytest.approx(expected, rel=1e-6)
+    assert bradley_terry(mx.array(MARGINS.astype(np.float32)), mx.ones(5)).item() == pytest.approx(
+        expected, rel=1e-6
+    )
 
 
 def test_soft_labels_are_the_cross_entropy_with_the_judges_share() -> None:
@@ -43,7 +45,9 @@ def test_gradient_agrees_with_finite_differences() -> None:
 
 
 def test_a_huge_wrong_margin_keeps_a_finite_gradient() -> None:
-    assert mx.grad(lambda m: bradley_terry(m, mx.ones(1)))(mx.array([-1e4])).item() == pytest.approx(-1.0)
+    assert mx.grad(lambda m: bradley_terry(m, mx.ones(1)))(
+        mx.array([-1e4])
+    ).item() == pytest.approx(-1.0)
 
 
 def test_centering_is_zero_for_opposite_rewards_and_pulls_equal_ones_down() -> None:
@@ -91,5 +95,7 @@ def test_plackett_luce_agrees_with_finite_differences() -> None:
 
 
 def test_plackett_luce_stays_finite_for_huge_wrong_margins() -> None:
-    gradient = mx.grad(lambda w: plackett_luce(w, mx.array([1e4, 0.0]), mx.array([0, 0]), 1))(mx.array([-1e4, -1e4]))
+    gradient = mx.grad(lambda w: plackett_luce(w, mx.array([1e4, 0.0]), mx.array([0, 0]), 1))(
+        mx.array([-1e4, -1e4])
+    )
     assert gradient.tolist() == pytest.approx([-0.5, 0.0])

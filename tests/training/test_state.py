@@ -15,8 +15,8 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from mlx_reward.training.history import History
-from mlx_reward.training.state import Progress, Resume
+from mlx_reward.training.history import LogHistory
+from mlx_reward.training.state import StateFile, TrainerState
 from mlx_reward.utils.fingerprint import fingerprint
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ from mlx_reward.utils import tensors
 from mlx_reward.utils.files import whole_file
 from mlx_reward.engine.engine import Engine
 from mlx_reward.model.adapters import with_adapters
-from mlx_reward.training.state import Resume
+from mlx_reward.training.state import StateFile
 from mlx_reward.training.trainer import train
 from tests import tiny
 from tests.training.test_trainer import compared, settings
@@ -45,7 +45,7 @@ def run(folder):
     model = with_adapters(backbone, 2, rank=4, scale=2.0, dropout=0.2)
     changes = {"batch_size": 3, "grad_accumulation_steps": 2, "epochs": 3, "evals_per_epoch": 3, "save_every": 2}
     with open(folder / "log", "a") as log, redirect_stdout(log):
-        resume = Resume(folder / "run.safetensors", "one")
+        resume = StateFile(folder / "run.safetensors", "one")
         train(Engine(model), compared(60), compared(9, seed=1), settings(**changes), resume=resume)
     with whole_file(folder / "end.safetensors") as path:
         tensors.save(path, dict(tree_flatten(model.trainable_parameters())))
@@ -63,7 +63,9 @@ for line in sys.stdin:
 class Runner:
     def __init__(self) -> None:
         command = [sys.executable, "-c", RUNS]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def run(self, folder: Path, kill_after: float | None) -> int:
         """The exit status of a run in ``folder`` that is killed after so many seconds, if it is not done by then."""
@@ -109,26 +111,32 @@ def test_a_run_killed_at_20_random_moments_ends_with_identical_weights(tmp_path:
     runner.process.communicate()
 
 
-def progress(step: int) -> Progress:
+def progress(step: int) -> TrainerState:
     tree = {"layers": [{}, {"w": mx.ones((2,)) * step}]}
-    return Progress(
-        step, History([0.5], [1.0]), tree, tree, {"step": mx.array(step), "layers": [{}, {"w": {"m": mx.zeros((2,))}}]}
+    return TrainerState(
+        step,
+        LogHistory([0.5], [1.0]),
+        tree,
+        tree,
+        {"step": mx.array(step), "layers": [{}, {"w": {"m": mx.zeros((2,))}}]},
     )
 
 
 def test_another_run_is_not_taken_up(tmp_path: Path) -> None:
     """Settings or data that changed make it another run."""
     path = tmp_path / "run.safetensors"
-    Resume(path, fingerprint({"learning_rate": 1e-4}, [[1, 2]])).save(progress(7))
-    assert Resume(path, fingerprint({"learning_rate": 1e-5}, [[1, 2]])).load() is None
-    found = Resume(path, fingerprint({"learning_rate": 1e-4}, [[1, 2]])).load()
+    StateFile(path, fingerprint({"learning_rate": 1e-4}, [[1, 2]])).save(progress(7))
+    assert StateFile(path, fingerprint({"learning_rate": 1e-5}, [[1, 2]])).load() is None
+    found = StateFile(path, fingerprint({"learning_rate": 1e-4}, [[1, 2]])).load()
     assert found is not None
     assert (found.step, found.history.losses) == (7, [0.5])
     assert found.weights["layers"][1]["w"].tolist() == [7.0, 7.0]
 
 
-def test_a_full_disk_loses_no_earlier_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    resume = Resume(tmp_path / "run.safetensors", "one")
+def test_a_full_disk_loses_no_earlier_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resume = StateFile(tmp_path / "run.safetensors", "one")
     resume.save(progress(7))
 
     def cut(file: BinaryIO, arrays: dict[str, mx.array], **_: object) -> None:

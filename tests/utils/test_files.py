@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from mlx_reward.utils.errors import InputError
-from mlx_reward.utils.files import read_json, read_jsonl, whole_file, whole_folder, write_json, write_jsonl
+from mlx_reward.utils.files import (
+    read_json,
+    read_jsonl,
+    whole_file,
+    whole_folder,
+    write_json,
+    write_jsonl,
+)
 
 
 def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:

@@ -16,7 +16,11 @@ KEYS = {"frozen states": ROOMS, "training run": (*ROOMS, *TRAINING), "row job": 
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(PACKAGE, tmp_path / "mlx_reward", ignore=shutil.ignore_patterns("__pycache__")))
+    return Path(
+        shutil.copytree(
+            PACKAGE, tmp_path / "mlx_reward", ignore=shutil.ignore_patterns("__pycache__")
+        )
+    )
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -41,7 +45,9 @@ def test_a_comment_in_the_command_line_voids_nothing(key: str, package: Path) ->
         ("row job", "data/formats/conversation.py"),
     ],
 )
-def test_a_change_of_code_that_computes_voids_what_it_computed(key: str, changed: str, package: Path) -> None:
+def test_a_change_of_code_that_computes_voids_what_it_computed(
+    key: str, changed: str, package: Path
+) -> None:
     before = code_digest(KEYS[key], package)
     with (package / changed).open("a") as file:
         file.write("# a change\n")
@@ -52,7 +58,9 @@ def test_another_version_of_mlx_lm_voids_them(monkeypatch: pytest.MonkeyPatch) -
     """mlx-lm's version was left out once, though its code computes every hidden state."""
     before = code_digest(ROOMS)
     known = fingerprint.version
-    monkeypatch.setattr(fingerprint, "version", lambda name: "0.0.0" if name == "mlx-lm" else known(name))
+    monkeypatch.setattr(
+        fingerprint, "version", lambda name: "0.0.0" if name == "mlx-lm" else known(name)
+    )
     assert code_digest(ROOMS) != before
 
 

@@ -53,20 +53,29 @@ def end_with_response(field: str, value: object) -> tuple[list[Message], str]:
 def read_dialogue(field: str, value: object) -> tuple[list[Message], str]:
     r"""HH-RLHF's one string a dialogue, "\n\nHuman: ...\n\nAssistant: ...", as (what came before, the response)."""
     parts = re.split(r"\n\n(Human|Assistant): ?", "\n\n" + text(field, value).lstrip())
-    turns = [{"role": ROLES[r.lower()], "content": c.strip()} for r, c in zip(parts[1::2], parts[2::2], strict=True)]
+    turns = [
+        {"role": ROLES[r.lower()], "content": c.strip()}
+        for r, c in zip(parts[1::2], parts[2::2], strict=True)
+    ]
     return end_with_response(field, turns)
 
 
 def _message(field: str, message: object) -> Message:
     role = message.get("role", message.get("from")) if isinstance(message, dict) else message
     if not isinstance(message, dict) or not isinstance(role, str) or role not in ROLES:
-        raise BadRow(f"field '{field}.role' is {str(role)[:40]!r}, not one of system, user, assistant")
+        raise BadRow(
+            f"field '{field}.role' is {str(role)[:40]!r}, not one of system, user, assistant"
+        )
     return {"role": ROLES[role], "content": text(f"{field}.content", _content(message))}
 
 
 def _content(message: dict[str, object]) -> object:
     """The text of a message; OpenAI's list of parts is joined where all parts are text."""
     content = message.get("content", message.get("value"))
-    if isinstance(content, list) and content and all(isinstance(p, dict) and p.get("type") == "text" for p in content):
+    if (
+        isinstance(content, list)
+        and content
+        and all(isinstance(p, dict) and p.get("type") == "text" for p in content)
+    ):
         return "".join(str(part.get("text", "")) for part in content)
     return content

@@ -30,7 +30,9 @@ def _strings(value: object) -> bool:
 
 # The first that fits is taken.
 FORMATS = (
-    Format("label_studio", lambda r: "data" in r and "annotations" in r, verdicts.from_label_studio),
+    Format(
+        "label_studio", lambda r: "data" in r and "annotations" in r, verdicts.from_label_studio
+    ),
     Format(
         "argilla",
         lambda r: ("fields" in r and "responses" in r) or any(k.endswith(".responses") for k in r),
@@ -39,13 +41,23 @@ FORMATS = (
     Format("sharegpt", lambda r: "conversations" in r and "chosen" in r, pairs.from_sharegpt),
     Format("alpaca", lambda r: "instruction" in r and "chosen" in r, pairs.from_alpaca),
     Format("openai", lambda r: "preferred_output" in r and "input" in r, pairs.from_openai),
-    Format("many", lambda r: _strings(r.get("chosen")) or _strings(r.get("rejected")), pairs.from_many),
-    Format("hh", lambda r: "prompt" not in r and _text_of(r, "chosen").lstrip().startswith("Human:"), pairs.from_hh),
+    Format(
+        "many", lambda r: _strings(r.get("chosen")) or _strings(r.get("rejected")), pairs.from_many
+    ),
+    Format(
+        "hh",
+        lambda r: "prompt" not in r and _text_of(r, "chosen").lstrip().startswith("Human:"),
+        pairs.from_hh,
+    ),
     Format("pair", lambda r: "prompt" in r and ("chosen" in r or "rejected" in r), pairs.from_pair),
     Format("implicit", lambda r: "chosen" in r and "rejected" in r, pairs.from_implicit),
     Format("group", lambda r: first_of(r, groups.LISTS) is not None, groups.from_group),
     Format("compared", verdicts.has_verdict, verdicts.from_compared),
-    Format("rated", lambda r: "prompt" in r and "response" in r and first_of(r, groups.SCORES) is not None, groups.from_rated),
+    Format(
+        "rated",
+        lambda r: "prompt" in r and "response" in r and first_of(r, groups.SCORES) is not None,
+        groups.from_rated,
+    ),
 )
 NAMES = tuple(format.name for format in FORMATS)
 
@@ -72,7 +84,9 @@ def convert(row: Row) -> Iterator[Found]:
         if format.fits(row):
             return format.convert(row)
     missing = next((f for f in ("prompt", "chosen", "rejected") if f not in row), "chosen")
-    raise BadRow(f"field '{missing}' is missing; the columns {_columns(row)} are no format known here")
+    raise BadRow(
+        f"field '{missing}' is missing; the columns {_columns(row)} are no format known here"
+    )
 
 
 def _columns(row: Row) -> str:

@@ -27,7 +27,11 @@ def draft(prompt: object, chosen: object, rejected: object, row: Row) -> Draft:
     chosen, rejected = text("chosen", chosen), text("rejected", rejected)
     if chosen == rejected:
         raise BadRow("chosen and rejected are equal")
-    return {"prompt": read_prompt("prompt", prompt), "chosen": chosen, "rejected": rejected} | subset(row) | _judgement(row)
+    return (
+        {"prompt": read_prompt("prompt", prompt), "chosen": chosen, "rejected": rejected}
+        | subset(row)
+        | _judgement(row)
+    )
 
 
 def subset(row: Row) -> Draft:
@@ -43,7 +47,11 @@ def _judgement(row: Row) -> Draft:
     if strength is not None:
         found["preference_strength"] = strength
     if votes is not None:
-        if not (isinstance(votes, list) and len(votes) == 2 and all(type(v) is int and v >= 0 for v in votes)):
+        if not (
+            isinstance(votes, list)
+            and len(votes) == 2
+            and all(type(v) is int and v >= 0 for v in votes)
+        ):
             raise BadRow("field 'votes' must be two counts, [chosen, rejected]")
         found["votes"] = votes
     if agreement is not None:

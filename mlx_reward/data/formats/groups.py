@@ -34,12 +34,18 @@ def read_group(row: Row) -> tuple[object, list[Any], list[float]]:
     return row.get(first_of(row, PROMPTS) or "prompt"), texts, scores
 
 
-def ranked(prompt: object, responses: list[Any], scores: list[float], row: Row) -> Iterator[Draft | Tie]:
+def ranked(
+    prompt: object, responses: list[Any], scores: list[float], row: Row
+) -> Iterator[Draft | Tie]:
     """Every two responses: a pair where their scores differ, else a tie."""
     order = sorted(range(len(responses)), key=lambda i: -scores[i])
     for better, worse in combinations(order, 2):
         if scores[better] == scores[worse] or responses[better] == responses[worse]:
-            yield Tie("two responses have the same score" if scores[better] == scores[worse] else "two responses are equal")
+            yield Tie(
+                "two responses have the same score"
+                if scores[better] == scores[worse]
+                else "two responses are equal"
+            )
             continue
         pair = draft(prompt, responses[better], responses[worse], row)
         if isinstance(row.get("defects"), list) and worse < len(row["defects"]):
@@ -52,7 +58,12 @@ def from_rated(row: Row) -> Iterator[Rated]:
     name = first_of(row, SCORES) or "score"
     prompt = _turns(row["prompt"]) if isinstance(row["prompt"], str) else row["prompt"]
     score = number(name, row.get(name))
-    yield Rated(read_prompt("prompt", prompt), text("response", row.get("response")), score, subset(row)["subset"])
+    yield Rated(
+        read_prompt("prompt", prompt),
+        text("response", row.get("response")),
+        score,
+        subset(row)["subset"],
+    )
 
 
 def _scores(row: Row, count: int) -> list[float]:
@@ -68,10 +79,14 @@ def _unfold(responses: list[Any]) -> tuple[list[Any], list[float]]:
     texts, scores = [], []
     for i, item in enumerate(responses):
         if not isinstance(item, dict):
-            raise BadRow(f"field 'responses[{i}]' is {type(item).__name__}, not an object like the first")
+            raise BadRow(
+                f"field 'responses[{i}]' is {type(item).__name__}, not an object like the first"
+            )
         rank, score = item.get("rank"), first_of(item, SCORES)
         texts.append(item.get(first_of(item, TEXTS) or "text"))
-        scores.append(-number(f"responses[{i}].rank", rank) if score is None else number(score, item[score]))
+        scores.append(
+            -number(f"responses[{i}].rank", rank) if score is None else number(score, item[score])
+        )
     return texts, scores
 
 

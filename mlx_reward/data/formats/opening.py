@@ -33,7 +33,9 @@ def open_bytes(path: Path) -> Iterator[tuple[BinaryIO, Callable[[], int]]]:
     except FileNotFoundError:
         raise InputError(f"{path}: not there; check data.source in params.yaml") from None
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-        raise InputError(f"{path}: the archive is damaged or cut short ({error}); fetch it again") from None
+        raise InputError(
+            f"{path}: the archive is damaged or cut short ({error}); fetch it again"
+        ) from None
 
 
 def _unpacked(path: Path, file: BinaryIO) -> BinaryIO:

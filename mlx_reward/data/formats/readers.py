@@ -28,7 +28,9 @@ def read_rows(path: Path, progress: "tqdm[Any]") -> Iterator[Numbered]:
 
     ``progress`` moves by the bytes of the file itself, packed or not.
     """
-    reader = {".json": _json, ".csv": _csv, ".tsv": _tsv, ".parquet": _parquet}.get(kind(path) or "", _json_lines)
+    reader = {".json": _json, ".csv": _csv, ".tsv": _tsv, ".parquet": _parquet}.get(
+        kind(path) or "", _json_lines
+    )
     if kind(path) is None:
         raise InputError(
             f"{path}: not a file that is read here; it should end in {', '.join(KINDS)}, or these with .gz or .zst"
@@ -69,7 +71,11 @@ def _parse(line: bytes) -> Row | BadRow:
         return BadRow(f"not UTF-8 at byte {error.start}")
     except (ValueError, RecursionError) as error:
         return BadRow(f"not JSON: {str(error).split(':')[0]}")
-    return row if isinstance(row, dict) else BadRow(f"a {type(row).__name__} where a JSON object belongs")
+    return (
+        row
+        if isinstance(row, dict)
+        else BadRow(f"a {type(row).__name__} where a JSON object belongs")
+    )
 
 
 class RepeatedField:
@@ -104,11 +110,20 @@ def _json(path: Path, file: BinaryIO) -> Iterator[Numbered]:
         return
     number = 0
     try:
-        for number, row in enumerate(ijson.items(file, "item", use_float=True, map_type=_Object), 1):
-            yield number, row if isinstance(row, dict) else BadRow(f"a {type(row).__name__} where a JSON object belongs")
+        for number, row in enumerate(
+            ijson.items(file, "item", use_float=True, map_type=_Object), 1
+        ):
+            yield (
+                number,
+                row
+                if isinstance(row, dict)
+                else BadRow(f"a {type(row).__name__} where a JSON object belongs"),
+            )
     except (ijson.JSONError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise InputError(f"{path}, after row {number}: not JSON ({reason}); mend it or fetch it again") from None
+        raise InputError(
+            f"{path}, after row {number}: not JSON ({reason}); mend it or fetch it again"
+        ) from None
 
 
 def _is_array(beginning: bytes) -> bool:
@@ -161,10 +176,14 @@ def _parquet(path: Path, file: BinaryIO) -> Iterator[Numbered]:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise InputError(f"{path}: Parquet needs an extra; run `pip install 'mlx-reward[hub]'`") from None
+        raise InputError(
+            f"{path}: Parquet needs an extra; run `pip install 'mlx-reward[hub]'`"
+        ) from None
     try:
         table = pq.ParquetFile(file if path.suffix == ".parquet" else io.BytesIO(file.read()))
         batches = table.iter_batches(batch_size=1000)
         yield from enumerate((row for batch in batches for row in batch.to_pylist()), 1)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{path}: not Parquet ({' '.join(str(error).split())[:120]}); fetch it again") from None
+        raise InputError(
+            f"{path}: not Parquet ({' '.join(str(error).split())[:120]}); fetch it again"
+        ) from None

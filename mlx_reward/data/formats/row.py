@@ -28,7 +28,9 @@ def text(field: str, value: object) -> str:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise BadRow(f"field '{field}' holds bytes that are not UTF-8, or half a surrogate pair") from None
+            raise BadRow(
+                f"field '{field}' holds bytes that are not UTF-8, or half a surrogate pair"
+            ) from None
     return value
 
 
@@ -41,7 +43,12 @@ def number(field: str, value: object) -> float:
 
 def is_number(value: object) -> bool:
     """Whether ``value`` is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300 and math.isfinite(value)
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) < 1e300
+        and math.isfinite(value)
+    )
 
 
 def first_of(row: Row, names: tuple[str, ...]) -> str | None:

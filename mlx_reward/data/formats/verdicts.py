@@ -16,7 +16,10 @@ SIDES = [
     for joint in ("", "_", "-")
     for first, second in (("1", "2"), ("a", "b"), ("A", "B"))
 ]
-SIGNED = ("overall_preference", "preference_strength")  # HelpSteer: below zero is the first, above the second
+SIGNED = (
+    "overall_preference",
+    "preference_strength",
+)  # HelpSteer: below zero is the first, above the second
 NAMED = ("winner", "preference", "preferred", "choice", "label", "selected")
 PLACES = (("1", "a", "left", "first"), ("2", "b", "right", "second"))
 Ballot = dict[str, float]  # rank of each response by one judge, 1 is best
@@ -38,12 +41,20 @@ def from_compared(row: Row) -> Iterator[Draft | Tie]:
     if names is None:
         raise BadRow("no two responses, such as 'response_1' and 'response_2'")
     judges = row.get("individual_preference")
-    if isinstance(judges, list) and judges and all(isinstance(j, dict) and is_number(j.get("score")) for j in judges):
+    if (
+        isinstance(judges, list)
+        and judges
+        and all(isinstance(j, dict) and is_number(j.get("score")) for j in judges)
+    ):
         ballots = [_signed(names, j["score"]) for j in judges]
     else:
         ballots = [_verdict(names, row)]
     prompt, responses = _texts(row, names)
-    strength = {"preference_strength": abs(number(signed, row[signed]))} if (signed := first_of(row, SIGNED)) else {}
+    strength = (
+        {"preference_strength": abs(number(signed, row[signed]))}
+        if (signed := first_of(row, SIGNED))
+        else {}
+    )
     plain = {k: v for k, v in row.items() if k not in SIGNED} | strength
     yield from count(prompt, responses, ballots, plain, keep_votes=len(ballots) > 1)
 
@@ -54,9 +65,18 @@ def from_label_studio(row: Row) -> Iterator[Draft | Tie]:
     names = sides(data)
     if names is None:
         raise BadRow("field 'data' holds no two responses, such as 'answer1' and 'answer2'")
-    done = [a for a in _list(row["annotations"]) if isinstance(a, dict) and not a.get("was_cancelled")]
-    results = [r for a in done for r in _list(a.get("result")) if isinstance(r, dict) and r.get("type") == "pairwise"]
-    chosen = [r["value"].get("selected") if isinstance(r.get("value"), dict) else None for r in results]
+    done = [
+        a for a in _list(row["annotations"]) if isinstance(a, dict) and not a.get("was_cancelled")
+    ]
+    results = [
+        r
+        for a in done
+        for r in _list(a.get("result"))
+        if isinstance(r, dict) and r.get("type") == "pairwise"
+    ]
+    chosen = [
+        r["value"].get("selected") if isinstance(r.get("value"), dict) else None for r in results
+    ]
     prompt, responses = _texts(data, names)
     yield from count(prompt, responses, [_named(names, c) for c in chosen], data)
 
@@ -64,7 +84,9 @@ def from_label_studio(row: Row) -> Iterator[Draft | Tie]:
 def from_argilla(row: Row) -> Iterator[Draft | Tie]:
     """Argilla's export of a ranking: nested {"fields", "responses"}, or flat with columns "<question>.responses"."""
     fields = row["fields"] if isinstance(row.get("fields"), dict) else row
-    responses = {k: v for k, v in fields.items() if re.fullmatch(r"(response|answer|completion)[-_]?\w", k)}
+    responses = {
+        k: v for k, v in fields.items() if re.fullmatch(r"(response|answer|completion)[-_]?\w", k)
+    }
     if len(responses) < 2:
         raise BadRow("no two fields such as 'response1' and 'response2'")
     prompt = fields.get(first_of(fields, PROMPTS) or "instruction")
@@ -73,7 +95,11 @@ def from_argilla(row: Row) -> Iterator[Draft | Tie]:
 
 
 def count(
-    prompt: object, responses: dict[str, Any], ballots: list[Ballot], row: Row, keep_votes: bool = True
+    prompt: object,
+    responses: dict[str, Any],
+    ballots: list[Ballot],
+    row: Row,
+    keep_votes: bool = True,
 ) -> Iterator[Draft | Tie]:
     """A pair for every two responses of which more judges prefer one; the votes are kept."""
     if not ballots:
@@ -108,7 +134,9 @@ def _verdict(names: tuple[str, str], row: Row) -> Ballot:
         return _signed(names, number(signed, row[signed]))
     named = first_of(row, NAMED)
     if named is None:
-        raise BadRow("no field says which response is better: 'winner', 'preference' or 'overall_preference'")
+        raise BadRow(
+            "no field says which response is better: 'winner', 'preference' or 'overall_preference'"
+        )
     return _named(names, row[named])
 
 
@@ -121,9 +149,15 @@ def _named(names: tuple[str, str], value: object) -> Ballot:
     if word.startswith("tie") or word in ("equal", "same", "both", "neither"):
         return dict.fromkeys(names, 1)
     for place, plain in enumerate(PLACES):
-        if word in {re.sub(r"\W|_", "", names[place]).lower(), *plain, *(f"model{p}" for p in plain)}:
+        if word in {
+            re.sub(r"\W|_", "", names[place]).lower(),
+            *plain,
+            *(f"model{p}" for p in plain),
+        }:
             return {names[place]: 1, names[1 - place]: 2}
-    raise BadRow(f"the verdict {str(value)[:40]!r} names neither response (1 or 2, a or b, left or right, or tie)")
+    raise BadRow(
+        f"the verdict {str(value)[:40]!r} names neither response (1 or 2, a or b, left or right, or tie)"
+    )
 
 
 def _submitted(row: Row) -> list[Any]:
@@ -131,7 +165,11 @@ def _submitted(row: Row) -> list[Any]:
     nested = row.get("responses")
     if isinstance(nested, dict):
         answers = next((v for v in nested.values() if isinstance(v, list)), [])
-        kept = [a for a in answers if isinstance(a, dict) and a.get("status", "submitted") in (None, "submitted")]
+        kept = [
+            a
+            for a in answers
+            if isinstance(a, dict) and a.get("status", "submitted") in (None, "submitted")
+        ]
         return [a.get("value") for a in kept]
     question = next((k for k in row if k.endswith(".responses")), "responses")
     values, states = row.get(question), row.get(f"{question}.status")
@@ -143,12 +181,14 @@ def _submitted(row: Row) -> list[Any]:
 
 
 def _ranking(names: list[str], value: object) -> Ballot:
-    """Ranks from ["best", ..., "worst"], from [{"value", "rank"}], or from the name of the best alone."""
+    """DataParallel from ["best", ..., "worst"], from [{"value", "rank"}], or from the name of the best alone."""
     items = value if isinstance(value, list) else [value]
     plain = {re.sub(r"\W|_", "", name).lower(): name for name in names}
     ranks = dict.fromkeys(names, float(len(names) + 1))
     for place, item in enumerate(items, 1):
-        label, rank = (item.get("value"), item.get("rank")) if isinstance(item, dict) else (item, place)
+        label, rank = (
+            (item.get("value"), item.get("rank")) if isinstance(item, dict) else (item, place)
+        )
         name = plain.get(re.sub(r"\W|_", "", str(label)).lower())
         if name is None:
             raise BadRow(f"the ranking names {str(label)[:40]!r}, which is no response of this row")

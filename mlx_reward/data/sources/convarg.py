@@ -55,7 +55,14 @@ def _pair(side: str, id: str, better: str, a1: str, a2: str) -> dict[str, Any]:
     first, second = (a.replace(" <br/> ", "\n").replace("<br/>", "\n") for a in (a1, a2))
     chosen, rejected = (first, second) if better == "a1" else (second, first)
     prompt = f"Debate: {_words(debate)}\nArgue for this position: {_words(stance)}"
-    return {"id": id, "prompt": prompt, "chosen": chosen, "rejected": rejected, "subset": side, "debate": debate}
+    return {
+        "id": id,
+        "prompt": prompt,
+        "chosen": chosen,
+        "rejected": rejected,
+        "subset": side,
+        "debate": debate,
+    }
 
 
 def _words(slug: str) -> str:

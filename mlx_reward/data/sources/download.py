@@ -20,7 +20,9 @@ def download(url: str, target: Path, check: Callable[[Path], str | None]) -> Pat
     try:
         _fetch(url, part)
     except (urllib.error.URLError, OSError) as error:
-        raise InputError(f"{url}: the download failed ({error}); run again to go on where it stopped") from None
+        raise InputError(
+            f"{url}: the download failed ({error}); run again to go on where it stopped"
+        ) from None
     if wrong := check(part):
         part.unlink()
         raise InputError(f"{url}: {wrong}; what was fetched is thrown away, run again")

@@ -13,7 +13,9 @@ def find(source: str) -> list[Path] | None:
     if path.is_dir():
         found = _data_files(path.rglob("*"))
         if not found:
-            raise InputError(f"{path}: no {', '.join(KINDS)} file in this folder; check data.source in params.yaml")
+            raise InputError(
+                f"{path}: no {', '.join(KINDS)} file in this folder; check data.source in params.yaml"
+            )
         return found
     if path.is_file():
         return [path]

@@ -15,19 +15,34 @@ CACHE: Path | None = None  # the hub's own cache folder, or HF_HOME
 def fetch_file(repo: str, revision: str, file: str) -> Path:
     """The local copy of one file of a dataset repo; the hub's client checks its digest and goes on after a break."""
     try:
-        return Path(hf_hub_download(repo, file, repo_type="dataset", revision=revision, endpoint=ENDPOINT, cache_dir=CACHE))
+        return Path(
+            hf_hub_download(
+                repo,
+                file,
+                repo_type="dataset",
+                revision=revision,
+                endpoint=ENDPOINT,
+                cache_dir=CACHE,
+            )
+        )
     except Exception as error:  # its client lets errors of the HTTP library of the day through
         raise _failed(f"{file} of {repo}", revision, error) from None
 
 
-def read_dataset(repo: str, config: str | None, split: str | None, revision: str | None) -> Iterator[tuple[int, Row]]:
+def read_dataset(
+    repo: str, config: str | None, split: str | None, revision: str | None
+) -> Iterator[tuple[int, Row]]:
     """(row number, row) of one split of a dataset on the hub."""
     try:
         import datasets
     except ImportError:
-        raise InputError("data.source: datasets of the hub need an extra; run `pip install 'mlx-reward[hub]'`") from None
+        raise InputError(
+            "data.source: datasets of the hub need an extra; run `pip install 'mlx-reward[hub]'`"
+        ) from None
     try:
-        found = datasets.load_dataset(repo, config, split=split or "train", revision=revision, cache_dir=CACHE)
+        found = datasets.load_dataset(
+            repo, config, split=split or "train", revision=revision, cache_dir=CACHE
+        )
     except Exception as error:  # of the library, the file system and the HTTP client beneath
         raise _failed(repo, revision, error) from None
     yield from enumerate(found, 1)

@@ -19,8 +19,12 @@ class Preset:
 
 HH_REVISION = "09be8c5bbc57cb3887f3a9732ad6aa7ec602a1fa"
 PRESETS = {
-    "hh-rlhf-harmless": Preset("Anthropic/hh-rlhf", HH_REVISION, ("harmless-base/train.jsonl.gz",), "hh", "MIT"),
-    "hh-rlhf-helpful": Preset("Anthropic/hh-rlhf", HH_REVISION, ("helpful-base/train.jsonl.gz",), "hh", "MIT"),
+    "hh-rlhf-harmless": Preset(
+        "Anthropic/hh-rlhf", HH_REVISION, ("harmless-base/train.jsonl.gz",), "hh", "MIT"
+    ),
+    "hh-rlhf-helpful": Preset(
+        "Anthropic/hh-rlhf", HH_REVISION, ("helpful-base/train.jsonl.gz",), "hh", "MIT"
+    ),
     "ultrafeedback": Preset(
         "HuggingFaceH4/ultrafeedback_binarized",
         "3949bf5f8c17c394422ccfab0c31ea9c20bdeb85",
@@ -29,7 +33,11 @@ PRESETS = {
         "MIT",
     ),
     "helpsteer2": Preset(
-        "nvidia/HelpSteer2", "990b2711a36180dd19d9c94b8627844866f8982a", ("train.jsonl.gz",), "rated", "CC BY 4.0"
+        "nvidia/HelpSteer2",
+        "990b2711a36180dd19d9c94b8627844866f8982a",
+        ("train.jsonl.gz",),
+        "rated",
+        "CC BY 4.0",
     ),
 }
 NAMES = (*PRESETS, convarg.NAME)
@@ -42,4 +50,6 @@ def fetch(name: str) -> tuple[list[Path], str]:
         return [convarg.fetch()], "pair"
     preset = PRESETS[name]
     print(f"{name}: {preset.repo} at {preset.revision[:7]}, license {preset.license}")
-    return [hub.fetch_file(preset.repo, preset.revision, file) for file in preset.files], preset.format
+    return [
+        hub.fetch_file(preset.repo, preset.revision, file) for file in preset.files
+    ], preset.format

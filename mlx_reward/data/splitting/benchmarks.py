@@ -15,7 +15,9 @@ from mlx_reward.utils.errors import InputError
 
 def read_prompts(source: str) -> Iterator[str | list[Message]]:
     """The prompts of ``source``, which is given as ``data.source`` is; rows that cannot be used are passed over."""
-    settings = DataSettings(source=source, format="auto", config=None, split=None, revision=None, max_bad_fraction=1)
+    settings = DataSettings(
+        source=source, format="auto", config=None, split=None, revision=None, max_bad_fraction=1
+    )
     try:
         with tempfile.TemporaryDirectory() as scratch, Ratings(Path(scratch)) as ratings:
             for _, item in pairs(open_source(settings).rows, convert, None, ratings):

@@ -65,13 +65,17 @@ class Signatures:
         self._waiting.clear()
 
 
-def _candidates(band: "np.ndarray[Any, Any]") -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
+def _candidates(
+    band: "np.ndarray[Any, Any]",
+) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
     """Texts (a, b), a after b in number, whose entries in ``band`` are all equal."""
     keys = band.view([("", band.dtype)] * ROWS).ravel()
     order = np.argsort(keys, kind="stable")
     new = np.concatenate([[True], keys[order][1:] != keys[order][:-1]])
     head = order[np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))]
     rest = np.flatnonzero(~new)
-    pairs = np.stack([np.tile(order[rest], 2), np.concatenate([head[rest], order[rest - 1]])], axis=1)
+    pairs = np.stack(
+        [np.tile(order[rest], 2), np.concatenate([head[rest], order[rest - 1]])], axis=1
+    )
     pairs = np.unique(pairs, axis=0)
     return pairs[:, 0], pairs[:, 1]

@@ -20,7 +20,10 @@ class Prompts:
 
     def __init__(self, folder: Path, similarity: float | None) -> None:
         self._numbers: dict[int, int] = {}
-        self._beginnings = array("Q"), array("I")  # digest of a beginning, the prompt that goes on from it
+        self._beginnings = (
+            array("Q"),
+            array("I"),
+        )  # digest of a beginning, the prompt that goes on from it
         self._signatures, self._similarity = Signatures(folder), similarity
 
     def __len__(self) -> int:
@@ -44,7 +47,10 @@ class Prompts:
 
     def links(self) -> "np.ndarray[Any, Any]":
         """(E, 2) prompts that belong together."""
-        beginnings = ((self._numbers.get(digest), number) for digest, number in zip(*self._beginnings, strict=True))
+        beginnings = (
+            (self._numbers.get(digest), number)
+            for digest, number in zip(*self._beginnings, strict=True)
+        )
         extended = [(first, number) for first, number in beginnings if first is not None]
         near = list(self._signatures.near(self._similarity)) if self._similarity is not None else []
         return np.array(extended + near, dtype=np.int64).reshape(-1, 2)
@@ -52,7 +58,9 @@ class Prompts:
 
 def components(count: int, links: "np.ndarray[Any, Any]") -> "np.ndarray[Any, np.dtype[np.int32]]":
     """(count,) a label for each of ``count`` things, the same for things that ``links`` (E, 2) connect."""
-    graph = coo_array((np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), shape=(count, count))
+    graph = coo_array(
+        (np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), shape=(count, count)
+    )
     return connected_components(graph, directed=False)[1]  # type: ignore[no-any-return]  # scipy is untyped
 
 

@@ -11,7 +11,9 @@ from mlx_reward.evaluation.benchmark_sets.questions import Question, read_questi
 from mlx_reward.evaluation.benchmark_sets.scores import Figures, figures
 from mlx_reward.utils.errors import InputError
 
-Score = Callable[[Sequence[list[int]], Sequence[int]], NDArray[np.float64]]  # rewards of token ids, and which share a prompt
+Score = Callable[
+    [Sequence[list[int]], Sequence[int]], NDArray[np.float64]
+]  # rewards of token ids, and which share a prompt
 
 
 def measure(source: str, renderer: Renderer, score: Score) -> Figures:
@@ -20,7 +22,9 @@ def measure(source: str, renderer: Renderer, score: Score) -> Figures:
     kept, texts, owners = list[Question](), list[list[int]](), list[int]()
     for question in questions:
         try:
-            rendered = [renderer.render(question.prompt, response).tokens for response in question.responses]
+            rendered = [
+                renderer.render(question.prompt, response).tokens for response in question.responses
+            ]
         except TooLong:
             unusable += 1
             continue
@@ -28,9 +32,13 @@ def measure(source: str, renderer: Renderer, score: Score) -> Figures:
         owners += [len(kept)] * len(rendered)
         kept.append(question)
     if not kept:
-        raise InputError(f"eval.benchmarks: no question of {source} fits into train.max_seq_length; raise it")
+        raise InputError(
+            f"eval.benchmarks: no question of {source} fits into train.max_seq_length; raise it"
+        )
     ends = np.cumsum([len(q.responses) for q in kept])[:-1]
-    return figures(list(zip(kept, np.split(score(texts, owners), ends), strict=True))) | {"unusable": unusable}
+    return figures(list(zip(kept, np.split(score(texts, owners), ends), strict=True))) | {
+        "unusable": unusable
+    }
 
 
 def name(source: str) -> str:

@@ -34,7 +34,9 @@ class Question:
 
 def read_questions(source: str) -> tuple[list[Question], int]:
     """All that ``source`` holds, which is given as ``data.source`` is, and how many rows cannot be used."""
-    settings = DataSettings(source=source, format="auto", config=None, split=None, revision=None, max_bad_fraction=1)
+    settings = DataSettings(
+        source=source, format="auto", config=None, split=None, revision=None, max_bad_fraction=1
+    )
     found: list[Question] = []
     unusable = 0
     try:
@@ -48,7 +50,9 @@ def read_questions(source: str) -> tuple[list[Question], int]:
     except InputError as error:
         raise InputError(f"eval.benchmarks: {error}") from None
     if not found:
-        raise InputError(f"eval.benchmarks: {source} holds no question; its {unusable} rows cannot be used")
+        raise InputError(
+            f"eval.benchmarks: {source} holds no question; its {unusable} rows cannot be used"
+        )
     return found, unusable
 
 
@@ -73,4 +77,10 @@ def _many(row: Row, id: str, subset: str | None) -> Question:
     if not isinstance(right, list) or not isinstance(wrong, list) or not wrong:
         raise BadRow("fields 'chosen' and 'rejected' must be lists of responses")
     responses: list[Any] = [*right, *wrong]
-    return Question(id, read_prompt("prompt", row.get("prompt")), [text("chosen", r) for r in responses], len(right), subset)
+    return Question(
+        id,
+        read_prompt("prompt", row.get("prompt")),
+        [text("chosen", r) for r in responses],
+        len(right),
+        subset,
+    )

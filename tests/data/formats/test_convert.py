@@ -144,12 +144,21 @@ def test_every_right_response_meets_every_wrong_one() -> None:
 
 
 def test_history_and_system_of_llama_factory_come_first() -> None:
-    row = SHAPES["LLaMA-Factory, alpaca"][1] | {"system": "s", "history": [["a", "b"]], "input": "more"}
+    row = SHAPES["LLaMA-Factory, alpaca"][1] | {
+        "system": "s",
+        "history": [["a", "b"]],
+        "input": "more",
+    }
     assert [m["content"] for m in pairs(row)[0]["prompt"]] == ["s", "a", "b", "q\nmore"]
 
 
 def test_helpsteer2_rows_are_rated_responses_and_its_turns_are_parted() -> None:
-    row = {"prompt": "a\n<extra_id_1>Assistant\nb\n<extra_id_1>User\nc", "response": "r", "helpfulness": 3, "verbosity": 1}
+    row = {
+        "prompt": "a\n<extra_id_1>Assistant\nb\n<extra_id_1>User\nc",
+        "response": "r",
+        "helpfulness": 3,
+        "verbosity": 1,
+    }
     (rated,) = convert(row)
     assert isinstance(rated, Rated)
     assert (rated.score, [m["content"] for m in rated.prompt]) == (3, ["a", "b", "c"])
@@ -171,16 +180,28 @@ def test_a_conversation_as_prompt_is_kept_and_other_keys_of_its_messages_are_not
 
 def test_content_in_parts_is_joined() -> None:
     parts = [{"type": "text", "text": "q"}, {"type": "text", "text": "?"}]
-    assert pairs(PAIR | {"prompt": [{"role": "user", "content": parts}]})[0]["prompt"][0]["content"] == "q?"
+    assert (
+        pairs(PAIR | {"prompt": [{"role": "user", "content": parts}]})[0]["prompt"][0]["content"]
+        == "q?"
+    )
 
 
 def test_votes_agreement_and_strength_are_kept() -> None:
     row = PAIR | {"votes": [3, 1], "agreement": 0.75, "margin": 2}
-    assert next(convert(row)) == PAIR | {"subset": None, "votes": [3, 1], "agreement": 0.75, "preference_strength": 2.0}
+    assert next(convert(row)) == PAIR | {
+        "subset": None,
+        "votes": [3, 1],
+        "agreement": 0.75,
+        "preference_strength": 2.0,
+    }
 
 
 def test_a_group_gives_every_two_responses_of_different_score_and_a_tie_for_the_others() -> None:
-    row = {"prompt": "q", "responses": ["mid", "best", "worst", "also mid", "best"], "scores": [1, 2.5, 0, 1, 2]}
+    row = {
+        "prompt": "q",
+        "responses": ["mid", "best", "worst", "also mid", "best"],
+        "scores": [1, 2.5, 0, 1, 2],
+    }
     found = [(d["chosen"], d["rejected"]) for d in pairs(row)]
     assert len(found) == 8
     assert ("mid", "worst") in found
@@ -210,7 +231,9 @@ def test_hh_dialogues_part_into_prompt_and_responses() -> None:
 
 
 def test_a_named_format_refuses_rows_of_another_and_an_unknown_name_lists_the_names() -> None:
-    with pytest.raises(BadRow, match="not a row of the format 'hh'; it has the columns prompt, chosen, rejected"):
+    with pytest.raises(
+        BadRow, match="not a row of the format 'hh'; it has the columns prompt, chosen, rejected"
+    ):
         converter("hh")(PAIR)
     with pytest.raises(InputError, match="data.format is 'dpo': not one of auto, label_studio"):
         converter("dpo")
@@ -220,34 +243,67 @@ def test_a_named_format_refuses_rows_of_another_and_an_unknown_name_lists_the_na
     ("row", "reason"),
     [
         ({"prompt": "q", "chosen": "a"}, "field 'rejected' is missing"),
-        ({"chosen": "a", "rejected": "b"}, "field 'prompt' is missing, and chosen and rejected share no beginning"),
-        ({"question": "q"}, "field 'prompt' is missing; the columns question are no format known here"),
+        (
+            {"chosen": "a", "rejected": "b"},
+            "field 'prompt' is missing, and chosen and rejected share no beginning",
+        ),
+        (
+            {"question": "q"},
+            "field 'prompt' is missing; the columns question are no format known here",
+        ),
         ({}, "field 'prompt' is missing"),
         (PAIR | {"chosen": 5}, "field 'chosen' is int, not text"),
         (PAIR | {"chosen": " \n"}, "field 'chosen' is empty"),
         (PAIR | {"chosen": "a\x00b"}, "field 'chosen' holds a NUL character"),
         (PAIR | {"chosen": "a\ud800"}, "half a surrogate pair"),
         (PAIR | {"chosen": "bad"}, "chosen and rejected are equal"),
-        (PAIR | {"chosen": [{"role": "user", "content": "other"}, GOOD]}, "field 'chosen' does not continue the prompt"),
+        (
+            PAIR | {"chosen": [{"role": "user", "content": "other"}, GOOD]},
+            "field 'chosen' does not continue the prompt",
+        ),
         (PAIR | {"chosen": [Q]}, "field 'chosen' does not end with the assistant"),
         (PAIR | {"prompt": []}, "empty conversation"),
-        (PAIR | {"prompt": [{"role": "robot", "content": "x"}]}, r"field 'prompt\[0\].role' is 'robot', not one of"),
+        (
+            PAIR | {"prompt": [{"role": "robot", "content": "x"}]},
+            r"field 'prompt\[0\].role' is 'robot', not one of",
+        ),
         (PAIR | {"prompt": ["hi"]}, r"field 'prompt\[0\].role' is 'hi'"),
-        (PAIR | {"prompt": [{"role": "user", "content": None}]}, r"field 'prompt\[0\].content' is missing"),
-        (PAIR | {"prompt": [{"role": "user", "content": [{"type": "image_url"}]}]}, "is list, not text"),
+        (
+            PAIR | {"prompt": [{"role": "user", "content": None}]},
+            r"field 'prompt\[0\].content' is missing",
+        ),
+        (
+            PAIR | {"prompt": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            "is list, not text",
+        ),
         (PAIR | {"prompt": [GOOD]}, "does not end with the user"),
         (PAIR | {"votes": [3]}, "'votes' must be two counts"),
         (PAIR | {"agreement": 1.2}, "'agreement' must be a share from 0 to 1"),
         (PAIR | {"margin": "big"}, "'margin' must be a number, not 'big'"),
-        ({"prompt": "q", "responses": ["a", "b"], "scores": [1, float("nan")]}, r"'scores\[1\]' must be a number"),
+        (
+            {"prompt": "q", "responses": ["a", "b"], "scores": [1, float("nan")]},
+            r"'scores\[1\]' must be a number",
+        ),
         ({"prompt": "q", "responses": ["a", "b"], "scores": [1]}, "lists of the same length"),
         ({"prompt": "q", "responses": ["a"], "scores": [1]}, "at least two responses"),
-        ({"prompt": "q", "responses": ["a", "b"], "scores": ["1", "2"]}, "must be a number, not '1'"),
+        (
+            {"prompt": "q", "responses": ["a", "b"], "scores": ["1", "2"]},
+            "must be a number, not '1'",
+        ),
         ({"prompt": "q", "responses": ["a", "b"]}, "lists of the same length"),
-        ({"prompt": "q", "response_1": "a", "response_2": "b", "winner": 0}, "the verdict '0' names neither response"),
+        (
+            {"prompt": "q", "response_1": "a", "response_2": "b", "winner": 0},
+            "the verdict '0' names neither response",
+        ),
         (SHAPES["Label Studio"][1] | {"annotations": []}, "no judge's verdict"),
-        (SHAPES["LLaMA-Factory, alpaca"][1] | {"history": ["x"]}, r"'history\[0\]' is not a question and its answer"),
-        (HH | {"rejected": "\n\nHuman: Other\n\nAssistant: No."}, "do not continue the same conversation"),
+        (
+            SHAPES["LLaMA-Factory, alpaca"][1] | {"history": ["x"]},
+            r"'history\[0\]' is not a question and its answer",
+        ),
+        (
+            HH | {"rejected": "\n\nHuman: Other\n\nAssistant: No."},
+            "do not continue the same conversation",
+        ),
         (HH | {"rejected": "\n\nHuman: Hi"}, "does not end with the assistant"),
     ],
 )

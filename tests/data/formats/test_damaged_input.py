@@ -24,16 +24,32 @@ JUNK = st.recursive(
     | st.integers(-(10**400), 10**400)
     | st.floats()
     | st.text(max_size=8)
-    | st.sampled_from(["", " ", "\x00", "\ud800", "\ufeff", "<|im_end|>", "a" * 10_000, {}, [], [[]], [{}]]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    | st.sampled_from(
+        ["", " ", "\x00", "\ud800", "\ufeff", "<|im_end|>", "a" * 10_000, {}, [], [[]], [{}]]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
     max_leaves=8,
 )
-NUMBERS = settings(max_examples=3000, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+NUMBERS = settings(
+    max_examples=3000,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+    database=None,
+)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Every place in a row that could be damaged."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     return [path] * bool(path) + [p for key, inner in items for p in places(inner, (*path, key))]
 
 
@@ -75,7 +91,14 @@ def test_a_row_damaged_anywhere_is_refused_in_words_or_still_holds(
 
 
 @NUMBERS
-@given(st.dictionaries(st.sampled_from(sorted({k for _, row in SHAPES.values() for k in row} | {"response", "score"})), JUNK))
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            sorted({k for _, row in SHAPES.values() for k in row} | {"response", "score"})
+        ),
+        JUNK,
+    )
+)
 def test_rows_of_known_columns_and_any_values(row: Row) -> None:
     refused_or_holds(convert, row)
 
@@ -97,9 +120,18 @@ LINES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=3000, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=3000,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(
-    st.lists(st.sampled_from(LINES) | st.binary(max_size=40).filter(lambda b: b"\n" not in b), max_size=12),
+    st.lists(
+        st.sampled_from(LINES) | st.binary(max_size=40).filter(lambda b: b"\n" not in b),
+        max_size=12,
+    ),
     st.sampled_from([b"\n", b"\r\n"]),
 )
 def test_good_lines_among_damaged_ones_are_all_kept(
@@ -111,14 +143,25 @@ def test_good_lines_among_damaged_ones_are_all_kept(
     assert len(accepted) == lines.count(LINES[0])
 
 
-@settings(max_examples=2000, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from([".jsonl", ".json", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".jsonl.zst"]), st.data())
+@settings(
+    max_examples=2000,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    st.sampled_from([".jsonl", ".json", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".jsonl.zst"]),
+    st.data(),
+)
 def test_a_file_with_bytes_changed_or_cut_never_ends_in_a_traceback(
     tmp_path_factory: pytest.TempPathFactory, kind: str, data: st.DataObject
 ) -> None:
     whole = sample(tmp_path_factory.getbasetemp(), kind)
     damaged = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
-    for place in data.draw(st.lists(st.integers(0, max(len(damaged) - 1, 0)), max_size=4)) if damaged else ():
+    for place in (
+        data.draw(st.lists(st.integers(0, max(len(damaged) - 1, 0)), max_size=4)) if damaged else ()
+    ):
         damaged[place] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / f"damaged{kind}"
     path.write_bytes(bytes(damaged))

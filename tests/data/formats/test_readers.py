@@ -14,7 +14,10 @@ from mlx_reward.data.formats.row import BadRow
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.progress import bar
 
-ROWS = [{"prompt": 'a, "b"\nc', "chosen": "é", "rejected": "x", "margin": 1.5}, {"prompt": "q", "chosen": "y", "rejected": "z"}]
+ROWS = [
+    {"prompt": 'a, "b"\nc', "chosen": "é", "rejected": "x", "margin": 1.5},
+    {"prompt": "q", "chosen": "y", "rejected": "z"},
+]
 
 
 def read(path: Path) -> list[tuple[int, object]]:
@@ -34,7 +37,11 @@ def write(path: Path) -> Path:
     """ROWS in the format that the name of ``path`` asks for."""
     lines = "".join(json.dumps(r) + "\n" for r in ROWS).encode()
     table = b'prompt,chosen,rejected,margin\r\n"a, ""b""\nc",\xc3\xa9,x,1.5\r\nq,y,z,\r\n'
-    data = {".json": json.dumps(ROWS).encode(), ".csv": table, ".tsv": table.replace(b",", b"\t").replace(b"a\t ", b"a, ")}
+    data = {
+        ".json": json.dumps(ROWS).encode(),
+        ".csv": table,
+        ".tsv": table.replace(b",", b"\t").replace(b"a\t ", b"a, "),
+    }
     kind = readers.kind(path)
     if kind == ".parquet":
         pq.write_table(pa.Table.from_pylist(ROWS), path)
@@ -52,29 +59,40 @@ def write(path: Path) -> Path:
 @pytest.mark.parametrize("packing", ["", ".gz", ".zst"])
 @pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "a.json", "a.csv", "a.tsv", "a.parquet"])
 def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path, name: str, packing: str) -> None:
-    found = [{k: v for k, v in row.items() if v is not None} for row in good(write(tmp_path / (name + packing)))]  # type: ignore[attr-defined]
+    found = [
+        {k: v for k, v in row.items() if v is not None}
+        for row in good(write(tmp_path / (name + packing)))
+    ]  # type: ignore[attr-defined]
     assert found == ROWS
 
 
-@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst", "a.json.gz", "a.csv.gz", "a.parquet.zst"])
+@pytest.mark.parametrize(
+    "name", ["a.jsonl.gz", "a.jsonl.zst", "a.json.gz", "a.csv.gz", "a.parquet.zst"]
+)
 def test_a_cut_archive_is_one_line(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name)
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(InputError, match=r"the archive is damaged or cut short|not JSON|not Parquet") as caught:
+    with pytest.raises(
+        InputError, match=r"the archive is damaged or cut short|not JSON|not Parquet"
+    ) as caught:
         read(path)
     assert "\n" not in str(caught.value)
 
 
 def test_good_lines_around_bad_ones_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_bytes(b'\xef\xbb\xbf{"a": 1}\r\n\n{"a": \n[1]\n\xff\xfe\n' + b"[" * 100_000 + b'\n{"a": 2}')
+    path.write_bytes(
+        b'\xef\xbb\xbf{"a": 1}\r\n\n{"a": \n[1]\n\xff\xfe\n' + b"[" * 100_000 + b'\n{"a": 2}'
+    )
     assert good(path) == [{"a": 1}, {"a": 2}]
     assert [b.split(":")[0].split(" at ")[0] for b in bad(path)] == [
         "not JSON", "a list where a JSON object belongs", "not UTF-8", "not JSON",
     ]  # fmt: skip
 
 
-def test_a_line_above_the_limit_is_passed_over_and_the_next_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_above_the_limit_is_passed_over_and_the_next_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(readers, "LINE_LIMIT", 1 << 20)
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"a": "' + b"x" * (5 << 20) + b'"}\n{"a": 1}\n')
@@ -105,13 +123,23 @@ def test_a_broken_array_is_one_line_with_the_place(tmp_path: Path) -> None:
 
 def test_csv_rows_with_too_few_or_too_many_cells_are_set_aside(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"a,b\n1,2\n3\n4,5,6\n\xff,7\n")
-    assert good(tmp_path / "a.csv") == [{"a": "1", "b": "2"}, {"a": "\udcff", "b": "7"}]  # refused later, as text
-    assert bad(tmp_path / "a.csv") == ["1 cells where the header has 2 columns", "3 cells where the header has 2 columns"]
+    assert good(tmp_path / "a.csv") == [
+        {"a": "1", "b": "2"},
+        {"a": "\udcff", "b": "7"},
+    ]  # refused later, as text
+    assert bad(tmp_path / "a.csv") == [
+        "1 cells where the header has 2 columns",
+        "3 cells where the header has 2 columns",
+    ]
 
 
 def test_csv_text_stays_text_and_messages_are_read_as_json(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text('prompt,chosen,score\n"[{""role"": ""user"", ""content"": ""q""}]",4,4\n')
-    assert good(tmp_path / "a.csv") == [{"prompt": [{"role": "user", "content": "q"}], "chosen": "4", "score": 4}]
+    (tmp_path / "a.csv").write_text(
+        'prompt,chosen,score\n"[{""role"": ""user"", ""content"": ""q""}]",4,4\n'
+    )
+    assert good(tmp_path / "a.csv") == [
+        {"prompt": [{"role": "user", "content": "q"}], "chosen": "4", "score": 4}
+    ]
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a", "a.jsonl.bz2"])

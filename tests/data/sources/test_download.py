@@ -30,9 +30,13 @@ def test_a_file_is_fetched_once(site: Site, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_broken_download_goes_on_where_it_stopped(site: Site, tmp_path: Path, ranges: bool) -> None:
+def test_a_broken_download_goes_on_where_it_stopped(
+    site: Site, tmp_path: Path, ranges: bool
+) -> None:
     site.breaks, site.takes_ranges = 100_000, ranges
-    with pytest.raises(InputError, match=r"the download failed .*; run again to go on where it stopped") as caught:
+    with pytest.raises(
+        InputError, match=r"the download failed .*; run again to go on where it stopped"
+    ) as caught:
         download(f"{site.url}/file", tmp_path / "a", right)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "a").exists()

@@ -37,7 +37,10 @@ def test_a_relative_glob(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_there_is_told(folder: Path) -> None:
     (folder / "empty").mkdir()
-    with pytest.raises(InputError, match="empty: no .jsonl, .ndjson, .json, .csv, .tsv, .parquet file in this folder"):
+    with pytest.raises(
+        InputError,
+        match="empty: no .jsonl, .ndjson, .json, .csv, .tsv, .parquet file in this folder",
+    ):
         find(str(folder / "empty"))
     with pytest.raises(InputError, match="no data file matches"):
         find(f"{folder}/*.json")

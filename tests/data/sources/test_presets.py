@@ -30,7 +30,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 def settings(source: str) -> DataSettings:
-    return DataSettings(source=source, format="auto", config=None, split=None, revision=None, max_bad_fraction=0.01)
+    return DataSettings(
+        source=source, format="auto", config=None, split=None, revision=None, max_bad_fraction=0.01
+    )
 
 
 def archive(commit: str) -> bytes:
@@ -38,8 +40,13 @@ def archive(commit: str) -> bytes:
     with zipfile.ZipFile(packed, "w") as file:
         file.comment = commit.encode()
         root = f"acl2016-convincing-arguments-{commit}/{convarg.FOLDER}"
-        file.writestr(root + "tv-or-books_tv.csv", '#id\tlabel\ta1\ta2\narg1_arg2\ta2\tshort "one\tlong <br/> one\n')
-        file.writestr(root + "tv-or-books_books.csv", "#id\tlabel\ta1\ta2\narg3_arg4\ta1\tyes\tno\n")
+        file.writestr(
+            root + "tv-or-books_tv.csv",
+            '#id\tlabel\ta1\ta2\narg1_arg2\ta2\tshort "one\tlong <br/> one\n',
+        )
+        file.writestr(
+            root + "tv-or-books_books.csv", "#id\tlabel\ta1\ta2\narg3_arg4\ta1\tyes\tno\n"
+        )
     return packed.getvalue()
 
 
@@ -58,7 +65,10 @@ def test_convarg_from_its_archive(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("packed", "reason"),
-    [(archive("0" * 40), "not the archive of commit 7c598e0"), (archive(convarg.COMMIT)[:200], "not a whole zip archive")],
+    [
+        (archive("0" * 40), "not the archive of commit 7c598e0"),
+        (archive(convarg.COMMIT)[:200], "not a whole zip archive"),
+    ],
 )
 def test_another_or_a_damaged_archive_is_refused(site: Site, packed: bytes, reason: str) -> None:
     site.pages[f"/UKPLab/acl2016-convincing-arguments/archive/{convarg.COMMIT}.zip"] = packed
@@ -78,7 +88,8 @@ def test_a_preset_of_the_hub(site: Site) -> None:
 
 def test_a_preset_that_cannot_be_had_is_one_line(site: Site) -> None:
     with pytest.raises(
-        InputError, match="train.jsonl.gz of nvidia/HelpSteer2 at revision 990b271.* could not be had"
+        InputError,
+        match="train.jsonl.gz of nvidia/HelpSteer2 at revision 990b271.* could not be had",
     ) as caught:
         open_source(settings("helpsteer2"))
     assert "\n" not in str(caught.value)
@@ -91,7 +102,9 @@ def test_every_preset_is_pinned_and_says_its_license() -> None:
 
 
 def test_what_is_neither_file_nor_preset_nor_dataset_names_the_kinds() -> None:
-    with pytest.raises(InputError, match="startre: not there; data.source is starter, a preset .hh-rlhf-harmless"):
+    with pytest.raises(
+        InputError, match="startre: not there; data.source is starter, a preset .hh-rlhf-harmless"
+    ):
         open_source(settings("startre"))
     with pytest.raises(InputError, match="data/raw: no .jsonl|data/raw/typo.jsonl: not there"):
         open_source(settings("data/raw/typo.jsonl"))

@@ -24,7 +24,9 @@ def test_one_seed_one_split() -> None:
     assert allocate(SIZES, 40, 90, seed=1) != allocate(SIZES, 40, 90, seed=2)
 
 
-@pytest.mark.parametrize(("total", "valid", "test"), [(10, 5, 5), (10, 500, 0.1), (3, 0.1, 0.1), (0, 0.1, 0.1)])
+@pytest.mark.parametrize(
+    ("total", "valid", "test"), [(10, 5, 5), (10, 500, 0.1), (3, 0.1, 0.1), (0, 0.1, 0.1)]
+)
 def test_too_few_pairs_are_refused(total: int, valid: float, test: float) -> None:
     with pytest.raises(InputError, match=f"{total} pairs are too few"):
         counts(total, valid, test)

@@ -27,13 +27,21 @@ DATA = Path(os.environ.get("PREFERENCE_DATA", "../shared/data"))
 
 
 def settings(**changes: object) -> SplitSettings:
-    given = {"group_by": None, "near_duplicates": 0.7, "exclude": [], "valid_size": 0.2, "test_size": 0.2, "seed": 0}
+    given = {
+        "group_by": None,
+        "near_duplicates": 0.7,
+        "exclude": [],
+        "valid_size": 0.2,
+        "test_size": 0.2,
+        "seed": 0,
+    }
     return SplitSettings.model_validate(given | changes)
 
 
 def make(prompts: list[str | list[Message]], groups: list[str] | None = None) -> list[Pair]:
     return [
-        Pair(prompt=p, chosen="a", rejected="b", id=str(n), group=groups[n] if groups else None) for n, p in enumerate(prompts)
+        Pair(prompt=p, chosen="a", rejected="b", id=str(n), group=groups[n] if groups else None)
+        for n, p in enumerate(prompts)
     ]
 
 
@@ -41,7 +49,9 @@ def talk(*turns: str) -> list[Message]:
     return [{"role": ("user", "assistant")[n % 2], "content": turn} for n, turn in enumerate(turns)]
 
 
-FILLER: list[str | list[Message]] = [f"an unrelated question number {n} on subject {n * 7}" for n in range(40)]
+FILLER: list[str | list[Message]] = [
+    f"an unrelated question number {n} on subject {n * 7}" for n in range(40)
+]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +59,10 @@ FILLER: list[str | list[Message]] = [f"an unrelated question number {n} on subje
     [
         ("What is the capital of France?", "  what is THE capital of france "),
         ("Same", [{"role": "user", "content": "Same"}]),
-        ("Same", [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "same!"}]),
+        (
+            "Same",
+            [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "same!"}],
+        ),
         ("ｆｕｌｌ width text", "full width text"),
         (talk("Hi there"), talk("Hi there", "Hello", "And now?")),
         (talk("a b", "c d", "e f"), talk("A b", "c d.", "e f", "g h", "i j")),
@@ -66,7 +79,13 @@ def test_what_leaks_shares_a_side_in_every_split(tmp_path: Path, one: str, other
 
 
 def test_what_does_not_leak_is_not_joined(tmp_path: Path) -> None:
-    prompts = [*FILLER, talk("Hi", "Hello", "How do I bake bread?"), talk("Hi", "Hello", "Who was Ada Lovelace?"), "2+2", "2+3"]
+    prompts = [
+        *FILLER,
+        talk("Hi", "Hello", "How do I bake bread?"),
+        talk("Hi", "Hello", "Who was Ada Lovelace?"),
+        "2+2",
+        "2+3",
+    ]
     assert plan(make(prompts), [], settings(), tmp_path).figures["groups"] == len(prompts)
 
 
@@ -78,15 +97,21 @@ def test_the_values_of_group_by_are_not_shared(tmp_path: Path) -> None:
 
 def test_prompts_of_a_benchmark_are_left_out_but_not_their_whole_group(tmp_path: Path) -> None:
     groups = [f"g{n % 10}" for n in range(40)]
-    found = plan(make(FILLER, groups), [str(FILLER[3]).upper(), "something else"], settings(), tmp_path)
+    found = plan(
+        make(FILLER, groups), [str(FILLER[3]).upper(), "something else"], settings(), tmp_path
+    )
     assert [n for n, side in enumerate(found.sides) if side == EXCLUDED] == [3]
     assert found.figures["pairs_excluded"] == 1
     with pytest.raises(InputError, match="all 40 pairs have prompts that occur in these files"):
         plan(make(FILLER), FILLER, settings(), tmp_path)
 
 
-def test_benchmarks_are_read_in_any_format_and_a_missing_one_is_told_by_its_setting(tmp_path: Path) -> None:
-    (tmp_path / "bench.json").write_text(json.dumps([{"prompt": "q", "chosen": ["a"], "rejected": ["b"]}, {"id": 1}]))
+def test_benchmarks_are_read_in_any_format_and_a_missing_one_is_told_by_its_setting(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "bench.json").write_text(
+        json.dumps([{"prompt": "q", "chosen": ["a"], "rejected": ["b"]}, {"id": 1}])
+    )
     assert list(read_prompts(str(tmp_path / "bench.json"))) == ["q"]
     with pytest.raises(InputError, match="split.exclude: nowhere.jsonl: not there"):
         list(read_prompts("nowhere.jsonl"))
@@ -142,7 +167,11 @@ def plain(text: str) -> list[str]:
 
 
 def whole(pair: Pair) -> str:
-    return pair.prompt if isinstance(pair.prompt, str) else " ".join(m["content"] for m in pair.prompt if m["role"] != "system")
+    return (
+        pair.prompt
+        if isinstance(pair.prompt, str)
+        else " ".join(m["content"] for m in pair.prompt if m["role"] != "system")
+    )
 
 
 @pytest.mark.parametrize("name", ["hh_helpful_test", "hh_harmless_test_raw", "ultrafeedback_1200"])
@@ -154,7 +183,11 @@ def test_no_leak_in_real_data_with_planted_duplicates(tmp_path: Path, name: str)
     found = planted(read(path, tmp_path)[:600])
     sides = plan(found, [], settings(), tmp_path).sides
     test = [whole(p) for p, side in zip(found, sides, strict=True) if side == 2]
-    train = [(set(plain(whole(p))), plain(whole(p))) for p, side in zip(found, sides, strict=True) if side == 0]
+    train = [
+        (set(plain(whole(p))), plain(whole(p)))
+        for p, side in zip(found, sides, strict=True)
+        if side == 0
+    ]
     assert len(test) > 50
     for text in test:
         words = plain(text)
@@ -168,10 +201,19 @@ def test_no_leak_in_real_data_with_planted_duplicates(tmp_path: Path, name: str)
 
 def read(path: Path, folder: Path) -> list[Pair]:
     source = open_source(
-        DataSettings(source=str(path), format="auto", config=None, split=None, revision=None, max_bad_fraction=1)
+        DataSettings(
+            source=str(path),
+            format="auto",
+            config=None,
+            split=None,
+            revision=None,
+            max_bad_fraction=1,
+        )
     )
     with Ratings(folder) as ratings:
-        return [item for _, item in pairs(source.rows, convert, None, ratings) if isinstance(item, Pair)]
+        return [
+            item for _, item in pairs(source.rows, convert, None, ratings) if isinstance(item, Pair)
+        ]
 
 
 def planted(found: list[Pair]) -> list[Pair]:
@@ -183,7 +225,14 @@ def planted(found: list[Pair]) -> list[Pair]:
         words = text.split()
         changed = " ".join([*words[: len(words) // 2], "indeed", *words[len(words) // 2 + 1 :]])
         for new in [text.upper() + " !", f"  {text}\n"] + [changed] * (len(words) > 20):
-            more.append(Pair(prompt=[*before, {"role": "user", "content": new}], chosen="a", rejected="b", id="planted"))
+            more.append(
+                Pair(
+                    prompt=[*before, {"role": "user", "content": new}],
+                    chosen="a",
+                    rejected="b",
+                    id="planted",
+                )
+            )
     rng.shuffle(more)
     return found + more
 

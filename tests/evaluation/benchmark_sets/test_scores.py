@@ -14,8 +14,16 @@ from mlx_reward.utils.errors import InputError
 from tests import tiny
 
 
-def question(right: int, count: int, subset: str | None = None, id: str = "1", scores: list[float] | None = None) -> Question:
-    return Question(id, f"prompt {id} {subset}", [f"r{i}" for i in range(count)], right, subset, scores)
+def question(
+    right: int,
+    count: int,
+    subset: str | None = None,
+    id: str = "1",
+    scores: list[float] | None = None,
+) -> Question:
+    return Question(
+        id, f"prompt {id} {subset}", [f"r{i}" for i in range(count)], right, subset, scores
+    )
 
 
 def scored(*rows: tuple[Question, list[float]]) -> list[tuple[Question, np.ndarray]]:
@@ -23,7 +31,13 @@ def scored(*rows: tuple[Question, list[float]]) -> list[tuple[Question, np.ndarr
 
 
 def test_pairs_count_ties_one_half() -> None:
-    found = figures(scored((question(1, 2, "a"), [2, 1]), (question(1, 2, "a"), [1, 1]), (question(1, 2, "b"), [1, 2])))
+    found = figures(
+        scored(
+            (question(1, 2, "a"), [2, 1]),
+            (question(1, 2, "a"), [1, 1]),
+            (question(1, 2, "b"), [1, 2]),
+        )
+    )
     assert (found["kind"], found["accuracy"]) == ("pairs", 0.5)
     assert found["subsets"] == {"a": 0.75, "b": 0.0}
 
@@ -39,7 +53,10 @@ def test_reward_bench_weights_subsets_in_sections_and_sections_alike() -> None:
         )
     )
     assert found["kind"] == "rewardbench"
-    assert found["sections"] == {"Chat": pytest.approx(100 / 128), "Reasoning": pytest.approx(984 / 1148)}
+    assert found["sections"] == {
+        "Chat": pytest.approx(100 / 128),
+        "Reasoning": pytest.approx(984 / 1148),
+    }
     assert found["score"] == pytest.approx((100 / 128 + 984 / 1148) / 2)
 
 
@@ -72,31 +89,48 @@ def test_rm_bench_has_a_matrix_of_styles() -> None:
 
 def test_groups_are_ranked() -> None:
     found = figures(scored((question(0, 3, scores=[3, 2, 1]), [0.3, 0.2, 0.1])))
-    assert (found["kind"], found["spearman"], found["best_of_n_regret"]) == ("groups", pytest.approx(1.0), 0.0)
+    assert (found["kind"], found["spearman"], found["best_of_n_regret"]) == (
+        "groups",
+        pytest.approx(1.0),
+        0.0,
+    )
 
 
 ROWS = {
     "pairs": [{"prompt": "q", "chosen": "a", "rejected": "b", "subset": "s"}],
     "groups": [{"prompt": "q", "responses": ["a", "b", "c"], "scores": [1, 2, 3]}],
     "rewardbench": [{"prompt": "q", "chosen": "a", "rejected": "b", "subset": "donotanswer"}],
-    "rewardbench2": [{"prompt": "q", "chosen": ["a"], "rejected": ["b", "c", "d"], "subset": "Focus", "id": "3"}],
-    "rm_bench": [{"prompt": "q", "chosen": ["a", "b", "c"], "rejected": ["d", "e", "f"], "domain": "math"}],
+    "rewardbench2": [
+        {"prompt": "q", "chosen": ["a"], "rejected": ["b", "c", "d"], "subset": "Focus", "id": "3"}
+    ],
+    "rm_bench": [
+        {"prompt": "q", "chosen": ["a", "b", "c"], "rejected": ["d", "e", "f"], "domain": "math"}
+    ],
 }
 
 
 @pytest.mark.parametrize("kind", ROWS)
-def test_files_are_read_for_what_they_are_and_bad_rows_are_counted(kind: str, tmp_path: Path) -> None:
+def test_files_are_read_for_what_they_are_and_bad_rows_are_counted(
+    kind: str, tmp_path: Path
+) -> None:
     path = tmp_path / "set.v1.jsonl"
     bad = [{"prompt": "q"}, {"prompt": "q", "chosen": ["x" * 999], "rejected": ["y"]}]
     path.write_text("".join(json.dumps(row) + "\n" for row in ROWS[kind] + bad))
-    found = measure(str(path), Renderer(tiny.tokenizer(), 200), lambda texts, _: np.arange(len(texts), dtype=float))
+    found = measure(
+        str(path),
+        Renderer(tiny.tokenizer(), 200),
+        lambda texts, _: np.arange(len(texts), dtype=float),
+    )
     assert (found["kind"], found["questions"], found["unusable"]) == (kind, 1, 2)
     assert name(str(path)) == "set"
 
 
 def test_a_file_without_questions_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text('{"prompt": "q"}\n')
-    with pytest.raises(InputError, match=r"eval.benchmarks: .*empty.jsonl holds no question; its 1 rows cannot be used"):
+    with pytest.raises(
+        InputError,
+        match=r"eval.benchmarks: .*empty.jsonl holds no question; its 1 rows cannot be used",
+    ):
         read_questions(str(tmp_path / "empty.jsonl"))
     with pytest.raises(InputError, match=r"eval.benchmarks: .*not there"):
         read_questions(str(tmp_path / "nowhere.jsonl"))
