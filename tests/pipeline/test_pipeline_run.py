@@ -222,18 +222,6 @@ def test_too_many_bad_rows_stop_with_a_table_of_reasons_and_leave_no_pairs(proje
     assert [json.loads(line)["line"] for line in rejected] == [41, 42, 43]
 
 
-def test_a_closed_gate_says_which_bar_by_how_much(project: Path) -> None:
-    (project / "metrics").mkdir()
-    (project / "metrics" / "eval.json").write_text(json.dumps({"accuracy": 0.65, "ece": 0.05}))
-    configure(project, gate={"min_accuracy": 0.7, "max_ece": 0.1})
-    answer = stage(project, "gate")
-    assert answer.returncode == 1
-    assert (
-        answer.stderr
-        == "error: the gate is closed: accuracy 0.6500 is 0.0500 below the bar of 0.7\n"
-    )
-
-
 def test_an_interrupt_leaves_nothing_half_written_and_the_next_run_works(project: Path) -> None:
     for name in STAGES[:3]:
         assert stage(project, name).returncode == 0
