@@ -1,4 +1,6 @@
-"""Rewards of token ids, and what the frozen blocks make of them: in batches of bounded size, on every core."""
+"""Rewards of token ids, and what the frozen blocks make of them: in batches of bounded size, on
+every core.
+"""
 
 from collections.abc import Callable, Hashable, Sequence
 
@@ -7,11 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlx_reward.engine import padded, varlen
-from mlx_reward.engine.features import FrozenFeatures, capture, frozen_blocks
-from mlx_reward.engine.prefix_groups import PrefixGroup, balance, group_by_prefix, token_batches
-from mlx_reward.engine.runner import Runner, evaluation_mode
+from mlx_reward.engine.features import FrozenFeatures, frozen_blocks
+from mlx_reward.engine.prefix_groups import (
+    PrefixGroup,
+    balance,
+    distinct,
+    group_by_prefix,
+    token_batches,
+)
+from mlx_reward.engine.runner import CANNOT, Capabilities, Runner, evaluation_mode
 from mlx_reward.engine.streams import streams
-from mlx_reward.model.network import RewardNetwork
+from mlx_reward.model.checkpoint import Tree
+from mlx_reward.model.network import RewardNetwork, with_weights
 from mlx_reward.utils.progress import bar
 
 BATCH_TOKENS = 4096  # a batch, over all streams: best of 1,024 to 8,192 on two cores
@@ -21,18 +30,33 @@ Texts = Sequence[list[int]]
 
 
 class Engine:
-    """Runs ``network`` over token ids. Texts with the same entry in ``prompts`` share the computation of what they begin with.
+    """Runs ``network`` over token ids.
+
+    Texts with the same entry in ``prompts`` share the computation of what they begin with.
 
     ``grad_checkpoint``: blocks run again in the backward pass, which saves memory.
     """
 
-    def __init__(self, network: RewardNetwork, grad_checkpoint: bool = False) -> None:
+    def __init__(
+        self,
+        network: RewardNetwork,
+        grad_checkpoint: bool = False,
+        capabilities: Capabilities | None = None,
+    ) -> None:
         self.network = network
-        self._runner = Runner(network, grad_checkpoint)
+        self._runner = Runner(network, grad_checkpoint, capabilities)
+        self._reuses_features: bool | None = None  # until it is tried
+
+    def with_weights(self, weights: Tree) -> "Engine":
+        """Return an engine for scoring with other trained weights over the same frozen arrays."""
+        twin = with_weights(self.network, weights)
+        return Engine(twin, capabilities=self._runner.capabilities)
 
     @property
     def padding_free(self) -> bool:
-        """Whether texts run without padding, which is how a CPU runs them best; most architectures can."""
+        """Whether texts run without padding, which is how a CPU runs them best; most architectures
+        can.
+        """
         return self._runner.padding_free
 
     @property
@@ -50,8 +74,8 @@ class Engine:
     ) -> mx.array:
         """Return rewards (N,) of one batch of ``texts``, in their order; differentiable.
 
-        ``features`` holds what the frozen blocks make of them, where that is known. The backward pass of each part of the
-        batch runs on the stream of its forward pass.
+        ``features`` holds what the frozen blocks make of them, where that is known. The backward
+        pass of each part of the batch runs on the stream of its forward pass.
         """
         way = varlen if self.padding_free else padded
         found: list[mx.array] = []
@@ -83,23 +107,34 @@ class Engine:
     ) -> NDArray[np.float64]:
         """Return rewards (N,) of the token ids ``texts``, in their order, with dropout off.
 
-        ``what`` names the job on the progress bar. Where several processes work together, ``share`` picks this one's
-        batches and ``merge`` adds up all processes' (N,) rewards, which are 0 for texts of other batches.
+        ``what`` names the job on the progress bar. Where several processes work together, ``share``
+        picks this one's batches and ``merge`` adds up all processes' (N,) rewards, which are 0 for
+        texts of other batches.
         """
+        firsts, groups = distinct(texts)  # each different text is encoded once
         rewards = np.zeros(len(texts), dtype=np.float32)
-        batches = share(self.batches(texts, prompts))
-        with (
-            evaluation_mode(self.network),
-            bar(total=sum(map(len, batches)), what=what, unit="text") as progress,
-        ):
+        batches = share(self.batches([texts[i] for i in firsts], [prompts[i] for i in firsts]))
+        total = sum(map(len, batches))
+        with evaluation_mode(self.network), bar(total=total, what=what, unit="text") as progress:
             for batch in batches:
-                known = features.take(batch) if features else None
-                rewards[batch] = np.array(
-                    self.forward([texts[i] for i in batch], [prompts[i] for i in batch], known)
-                )
+                text_ids = [firsts[place] for place in batch]
+                rewards[text_ids] = np.array(self._forward_some(texts, prompts, text_ids, features))
                 progress.update(len(batch))
         mx.clear_cache()
-        return np.array(merge(mx.array(rewards)), dtype=np.float64)
+        merged = np.array(merge(mx.array(rewards)), dtype=np.float64)
+        return merged[[firsts[group] for group in groups]]
+
+    def _forward_some(
+        self,
+        texts: Texts,
+        prompts: Sequence[Hashable],
+        text_ids: list[int],
+        features: FrozenFeatures | None,
+    ) -> mx.array:
+        known = features.take(text_ids) if features else None
+        rewards = self.forward([texts[i] for i in text_ids], [prompts[i] for i in text_ids], known)
+        mx.eval(rewards)  # which lets other threads run meanwhile; np.array alone would not
+        return rewards
 
     def features(self, texts: Texts, prompts: Sequence[Hashable]) -> FrozenFeatures:
         """Return what the frozen blocks make of all ``texts``, computed in batches."""
@@ -122,22 +157,26 @@ class Engine:
         return token_batches(texts, prompts, BATCH_TOKENS, self.shares_prefix)
 
     def can_reuse_features(self, text: list[int]) -> bool:
-        """Tell whether ``text`` comes to the same hidden states when the frozen blocks are passed over.
+        """Tell whether the frozen blocks can be passed over where their output is known; tried
+        once, on ``text``.
 
         Some architectures hand more than one state from block to block, or look past the blocks.
         """
+        if self._reuses_features is None:
+            self._reuses_features = self.frozen_blocks > 0 and self._try_features(text)
+        return self._reuses_features
+
+    def _try_features(self, text: list[int]) -> bool:
         tokens = mx.array([text])
         with evaluation_mode(self.network):
             plain = self._runner.hidden_states(tokens)
+            captured: list[mx.array] = []
             try:
-                with capture(self.network.backbone) as captured:
-                    self._runner.hidden_states(tokens)
-                fast = self._runner.hidden_states(tokens, features=captured[-1])
-                return (
-                    plain.shape == fast.shape
-                    and mx.allclose(plain, fast, rtol=1e-3, atol=1e-4).item() is True
-                )
-            except (TypeError, ValueError, AttributeError, IndexError):
+                self._runner.hidden_states(tokens, capture=captured)
+                fast = self._runner.hidden_states(tokens, inject=captured[-1])
+                close = mx.allclose(plain, fast, rtol=1e-3, atol=1e-4).item() is True
+                return plain.shape == fast.shape and close
+            except CANNOT:
                 return False
 
     def _parts(self, texts: Texts, prompts: Sequence[Hashable]) -> list[list[PrefixGroup]]:

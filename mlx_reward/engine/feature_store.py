@@ -1,10 +1,11 @@
-"""Features of a set of texts, within a budget of memory: computed, or read where an earlier run left them.
+"""Features of a set of texts, within a budget of memory: computed, or read where an earlier run
+left them.
 
-They are kept in the cache folder under a digest of all they depend on: the backbone, how many blocks are frozen, the tokens.
+They are kept in the cache folder under a digest of all they depend on: the backbone, how many
+blocks are frozen, the tokens.
 """
 
 import hashlib
-import os
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from mlx_reward.engine.fingerprint import arithmetic
 from mlx_reward.utils import tensors
 from mlx_reward.utils.cache_folder import cache_folder
 from mlx_reward.utils.files import whole_file
+from mlx_reward.utils.machine import memory_bytes
 
 DISK_BYTES = 4 << 30  # kept between runs; the files not used for longest go first
 Budget = float | str  # GB, or "auto", or "off"
@@ -30,21 +32,24 @@ def frozen_features(
     budget: Budget,
     backbone_digest: str,
 ) -> FrozenFeatures | None:
-    """Return features of ``texts``, or None where nothing is frozen, they would not fit, or are not exact.
+    """Return features of ``texts``, or None where nothing is frozen, they would not fit, or are not
+    exact.
 
-    ``budget`` is the memory allowed, in GB; "auto" is a quarter of the machine's.
+    ``budget`` is the memory allowed, in GB; "auto" is a quarter of what this process may use.
     """
     if not texts or budget == "off" or engine.frozen_blocks == 0:
         return None
     size = sum(map(len, texts)) * engine.network.hidden_size * 4
     if size > allowed_bytes(budget):
         print(
-            f"note: hidden states of {len(texts)} texts take {size / 1e9:.1f} GB, over train.frozen_cache; they are not kept"
+            f"note: hidden states of {len(texts)} texts take {size / 1e9:.1f} GB, "
+            "over train.frozen_cache; they are not kept"
         )
         return None
     if not engine.can_reuse_features(texts[0]):
         print(
-            "note: the frozen blocks of this architecture cannot be passed over, so they run in every epoch"
+            "note: the frozen blocks of this architecture cannot be passed over, "
+            "so they run in every epoch"
         )
         return None
     path = cache_folder() / "frozen" / f"{_key(engine, texts, backbone_digest)}.safetensors"
@@ -58,7 +63,7 @@ def frozen_features(
 def allowed_bytes(budget: Budget) -> float:
     """Return ``budget`` in bytes."""
     if budget == "auto":
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 4
+        return memory_bytes() / 4
     return float(budget) * 1e9
 
 

@@ -1,4 +1,6 @@
-"""Prefix groups run as padded batches: how a GPU runs them, and every architecture that cannot run without padding."""
+"""Prefix groups run as padded batches: how a GPU runs them, and every architecture that cannot run
+without padding.
+"""
 
 from collections.abc import Sequence
 
@@ -6,7 +8,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from mlx_reward.engine.features import FrozenFeatures, capture
+from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.engine.prefix_cache import PrefixCache, PrefixedCache
 from mlx_reward.engine.prefix_groups import PrefixGroup
 from mlx_reward.engine.runner import Runner
@@ -34,7 +36,7 @@ def rewards(
 def features(
     runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]
 ) -> list[mx.array]:
-    """Return (T, D) for each text of ``groups``, in their order: what the frozen blocks make of it."""
+    """Return what the frozen blocks make of each text of ``groups``, (T, D), in their order."""
     found: dict[int, mx.array] = {}
     for batch in _same_prefix_length(groups):
         found |= _batch_features(runner, texts, batch)
@@ -42,7 +44,9 @@ def features(
 
 
 def _same_prefix_length(groups: list[PrefixGroup]) -> list[list[PrefixGroup]]:
-    """Put together what can run without padding the prefixes, for not every architecture masks them one by one."""
+    """Put together what can run without padding the prefixes, for not every architecture masks them
+    one by one.
+    """
     by_length: dict[int, list[PrefixGroup]] = {}
     for group in groups:
         by_length.setdefault(group.prefix_length, []).append(group)
@@ -67,8 +71,8 @@ def _batch_rewards(
         firsts = [group.text_ids[0] for group in groups]
         injected = features.padded(text_ids, prefix_length, suffixes.shape[1])
         prefix_injected = features.padded(firsts, 0, prefix_length)
-    cache = _prefixed_caches(runner, texts, groups, prefix_injected)
-    states = runner.hidden_states(mx.array(suffixes), cache, injected)
+    cache = _prefixed_caches(runner, texts, groups, inject=prefix_injected)
+    states = runner.hidden_states(mx.array(suffixes), cache, inject=injected)
     return runner.network.head_rewards(last_states(states, mx.array(lengths)))
 
 
@@ -77,11 +81,11 @@ def _batch_features(
 ) -> dict[int, mx.array]:
     text_ids, prefix_length = _text_ids(groups), groups[0].prefix_length
     suffixes, lengths = pad([texts[i][prefix_length:] for i in text_ids])
-    with capture(
-        runner.network.backbone
-    ) as captured:  # a pass over the prefixes, if there are any, then one over the rest
-        cache = _prefixed_caches(runner, texts, groups, None)
-        runner.hidden_states(mx.array(suffixes), cache)
+    captured: list[
+        mx.array
+    ] = []  # a pass over the prefixes, if there are any, then one over the rest
+    cache = _prefixed_caches(runner, texts, groups, capture=captured)
+    runner.hidden_states(mx.array(suffixes), cache, capture=captured)
     suffix_states = captured[-1]  # N T D
     states = {i: suffix_states[n, : lengths[n]] for n, i in enumerate(text_ids)}
     if prefix_length == 0:
@@ -92,15 +96,21 @@ def _batch_features(
 
 
 def _prefixed_caches(
-    runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup], injected: mx.array | None
+    runner: Runner,
+    texts: Sequence[list[int]],
+    groups: list[PrefixGroup],
+    inject: mx.array | None = None,
+    capture: list[mx.array] | None = None,
 ) -> list[PrefixedCache] | None:
-    """Run the prefix of each group once; return a cache for each layer that puts it before each of the group's texts."""
+    """Run the prefix of each group once; return a cache for each layer that puts it before each of
+    the group's texts.
+    """
     prefix_length = groups[0].prefix_length
     if prefix_length == 0:
         return None
     prefixes = [PrefixCache() for _ in runner.network.backbone.layers]
     tokens = mx.array([texts[group.text_ids[0]][:prefix_length] for group in groups])
-    runner.hidden_states(tokens, prefixes, injected)
+    runner.hidden_states(tokens, prefixes, inject=inject, capture=capture)
     rows = mx.array([row for row, group in enumerate(groups) for _ in group.text_ids])
     return [PrefixedCache(prefix, rows, prefix_length) for prefix in prefixes]
 

@@ -1,17 +1,22 @@
-"""MLX runs the elementwise work of one stream on one CPU core, so a batch is dealt to as many streams as there are cores."""
+"""MLX runs the elementwise work of one stream on one CPU core, so a batch is dealt to as many
+streams as there are cores.
+"""
 
-import os
 import threading
 
 import mlx.core as mx
+
+from mlx_reward.utils.machine import cores
 
 _of_this_thread = threading.local()
 
 
 def streams() -> list[mx.Stream]:
-    """Return streams to run a batch on: one a core on the CPU, the default one on a GPU, which keeps itself busy.
+    """Return streams to run a batch on: one a core on the CPU, the default one on a GPU, which
+    keeps itself busy.
 
-    They are made once for each thread, for a stream belongs to the thread that makes it and lasts as long as the process.
+    They are made once for each thread, for a stream belongs to the thread that makes it and lasts
+    as long as the process.
     """
     device = mx.default_device()
     if device != mx.Device(mx.cpu):
@@ -20,8 +25,3 @@ def streams() -> list[mx.Stream]:
         _of_this_thread.streams = [mx.new_stream(device) for _ in range(cores())]
     made: list[mx.Stream] = _of_this_thread.streams
     return made
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
