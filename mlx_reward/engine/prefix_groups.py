@@ -4,6 +4,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+from mlx_reward.utils.grouping import group_indices
+
 
 @dataclass(frozen=True)
 class PrefixGroup:
@@ -31,10 +33,8 @@ def group_by_prefix(
     texts: Sequence[list[int]], prompts: Sequence[Hashable], share: bool = True
 ) -> list[PrefixGroup]:
     """Group ``texts`` with the same entry in ``prompts``, longest first. Without ``share`` every text stands alone."""
-    by_prompt: dict[Hashable, list[int]] = {}
-    for i, prompt in enumerate(prompts):
-        by_prompt.setdefault(prompt if share else i, []).append(i)
-    groups = [_group(texts, text_ids) for text_ids in by_prompt.values()]
+    keys = prompts if share else range(len(prompts))
+    groups = [_group(texts, text_ids) for text_ids in group_indices(keys).values()]
     return sorted(groups, key=lambda group: -group.longest)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mlx_reward.data.formats.convert import FORMATS, NAMES, convert, converter
-from mlx_reward.data.formats.draft import Rated
+from mlx_reward.data.formats.pair_row import RatedResponse
 from mlx_reward.data.formats.row import BadRow, Tie
 from mlx_reward.utils.errors import InputError
 
@@ -160,7 +160,7 @@ def test_helpsteer2_rows_are_rated_responses_and_its_turns_are_parted() -> None:
         "verbosity": 1,
     }
     (rated,) = convert(row)
-    assert isinstance(rated, Rated)
+    assert isinstance(rated, RatedResponse)
     assert (rated.score, [m["content"] for m in rated.prompt]) == (3, ["a", "b", "c"])
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlx_reward.data.formats.convert import convert, converter
-from mlx_reward.data.formats.draft import Rated
+from mlx_reward.data.formats.pair_row import RatedResponse
 from mlx_reward.data.formats.readers import read_rows
 from mlx_reward.data.formats.row import BadRow, Row, Tie
 from mlx_reward.utils.errors import InputError
@@ -57,7 +57,7 @@ def holds(item: object) -> None:
     """What may be accepted: text that can be written, different responses, a prompt that ends with the user."""
     if isinstance(item, Tie):
         return
-    if isinstance(item, Rated):
+    if isinstance(item, RatedResponse):
         assert item.response.strip()
         return
     assert isinstance(item, dict)
