@@ -1,4 +1,4 @@
-"""Repeated and contradicting pairs are settled by vote; nothing is lost."""
+"""Repeated and contradicting pairs are resolved by vote; nothing is lost."""
 
 import json
 from collections.abc import Iterator
@@ -74,9 +74,10 @@ def test_every_row_is_either_kept_or_written_down(tmp_path: Path) -> None:
 
 
 def test_alpha_is_that_of_the_judges_and_does_not_see_who_won(tmp_path: Path) -> None:
-    """Two judges, ten items: six agreed on the first, three on the second, one split; alpha by hand.
+    """Two judges, ten items: six agreed on the first, three on the second, one split.
 
-    Coincidences: o11 = 12, o22 = 6, o12 = o21 = 1; n1 = 13, n2 = 7, n = 20; alpha = 1 - 19 * 2 / (2 * 13 * 7) = 0.7912.
+    Alpha by hand: coincidences o11 = 12, o22 = 6, o12 = o21 = 1; n1 = 13, n2 = 7, n = 20;
+    alpha = 1 - 19 * 2 / (2 * 13 * 7) = 0.7912.
     """
     votes = [pair("a", "b", [2, 0], str(n)) for n in range(6)] + [
         pair("b", "a", [2, 0], f"x{n}") for n in range(3)

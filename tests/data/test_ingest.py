@@ -1,4 +1,4 @@
-"""Rows into pairs with stable ids and groups; rated responses gathered by prompt."""
+"""Rows into pairs with stable ids and groups; rated responses grouped by prompt."""
 
 import json
 from collections.abc import Iterator
@@ -41,7 +41,11 @@ def test_ids_are_the_rows_own_or_their_place(tmp_path: Path) -> None:
 def test_group_by_names_a_field_and_its_absence_is_told(tmp_path: Path) -> None:
     found = take(ROWS, tmp_path, group_by="debate")
     assert [p.group for p in found if isinstance(p, Pair)] == ["x", "y", "y", "y"]
-    assert isinstance(found[-1], SetAside)
+    (tmp_path / "b").mkdir()
+    (missing,) = take([{"prompt": "q", "chosen": "a", "rejected": "b"}], tmp_path / "b", "debate")
+    assert missing == SetAside(
+        "deep/mine.jsonl", 1, "bad", "field 'debate', which split.group_by names, is missing"
+    )
 
 
 def test_group_by_looks_into_the_data_of_an_annotation_tool(tmp_path: Path) -> None:

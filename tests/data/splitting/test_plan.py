@@ -1,4 +1,4 @@
-"""No leaks: what belongs together shares a side, checked by a search of its own through the written files."""
+"""No leaks: what belongs together shares a split, by a search of its own through the pairs."""
 
 import itertools
 import json
@@ -67,12 +67,12 @@ FILLER: list[str | list[Message]] = [
         (talk("Hi there"), talk("Hi there", "Hello", "And now?")),
         (talk("a b", "c d", "e f"), talk("A b", "c d.", "e f", "g h", "i j")),
         (
-            "Please write me a short story about a dragon who is afraid of heights and learns to fly",
-            "Please write me a short story about a dragon who is afraid of water and learns to fly",
+            "Please write a short story about a dragon who is afraid of heights and learns to fly",
+            "Please write a short story about a dragon who is afraid of water and learns to fly",
         ),
     ],
 )
-def test_what_leaks_shares_a_side_in_every_split(tmp_path: Path, one: str, other: str) -> None:
+def test_what_leaks_shares_a_split_with_every_seed(tmp_path: Path, one: str, other: str) -> None:
     for seed in range(10):
         splits = plan_splits(make([*FILLER, one, other]), [], settings(seed=seed), tmp_path).splits
         assert splits[-1] == splits[-2]
@@ -143,11 +143,14 @@ def test_near_duplicates_are_found_at_the_similarity_asked_for(tmp_path: Path) -
     def shingles(text: list[str]) -> set[tuple[str, str]]:
         return set(itertools.pairwise(text))
 
+    checked = set()
     for n in range(1, len(texts)):
         first, other = shingles(texts[0]), shingles(texts[n])
         similarity = len(first & other) / len(first | other)
         if abs(similarity - 0.7) > 0.15:  # the estimate's own spread is 0.04
             assert ((n, 0) in near) == (similarity > 0.7), (n, similarity)
+            checked.add(similarity > 0.7)
+    assert checked == {True, False}
 
 
 @pytest.mark.parametrize("text", ["?!", "  ...  ", "😀", "ß STRASSE", "ＡＢＣ"])
@@ -178,27 +181,35 @@ def whole(pair: Pair) -> str:
 
 @pytest.mark.parametrize("name", ["hh_helpful_test", "hh_harmless_test_raw", "ultrafeedback_1200"])
 def test_no_leak_in_real_data_with_planted_duplicates(tmp_path: Path, name: str) -> None:
-    """A brute-force search, which shares no code with the splitter, over all pairs of train and test prompts."""
+    """The search finds none after the split, and many after a random split of the same pairs."""
     path = DATA / f"{name}.jsonl.gz"
     if not path.exists():
         pytest.skip(f"{path} is not here; PREFERENCE_DATA names the folder with real data")
     found = planted(read(path, tmp_path)[:600])
-    splits = plan_splits(found, [], settings(), tmp_path).splits
-    test = [whole(p) for p, split in zip(found, splits, strict=True) if split == 2]
-    train = [
-        (set(plain(whole(p))), plain(whole(p)))
-        for p, split in zip(found, splits, strict=True)
-        if split == 0
-    ]
-    assert len(test) > 50
+    splits = plan_splits(found, [], settings(), tmp_path).splits.tolist()
+    assert splits.count(2) > 50
+    assert leaks(found, splits) == []
+    assert len(leaks(found, random.Random(0).sample(splits, len(splits)))) > 10
+
+
+def leaks(found: list[Pair], splits: list[int]) -> list[tuple[str, list[str]]]:
+    """Return prompts of test with those of train that are nearly the same or begin or go on alike.
+
+    A brute-force search that shares no code with the splitter.
+    """
+    test = [whole(pair) for pair, split in zip(found, splits, strict=True) if split == 2]
+    train = [plain(whole(pair)) for pair, split in zip(found, splits, strict=True) if split == 0]
+    different = [(set(other), other) for other in train]
+    leaking = []
     for text in test:
         words = plain(text)
         if len(words) < 5:
             continue
-        for seen, other in train:
-            if len(seen & set(words)) > 0.9 * len(seen | set(words)):
-                assert bigrams(words, other) < 0.85, (text, other)
-            assert not starts(other, words), (text, other)
+        for seen, other in different:
+            similar = len(seen & set(words)) > 0.9 * len(seen | set(words))
+            if similar and (bigrams(words, other) >= 0.85 or starts(other, words)):
+                leaking.append((text, other))
+    return leaking
 
 
 def read(path: Path, folder: Path) -> list[Pair]:
