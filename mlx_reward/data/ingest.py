@@ -9,7 +9,7 @@ from typing import Any
 from mlx_reward.data.formats.convert import Found
 from mlx_reward.data.formats.groups import ranked
 from mlx_reward.data.formats.pair_row import RatedResponse
-from mlx_reward.data.formats.row import BadRow, Row, Tie
+from mlx_reward.data.formats.row import BadRow, Row, Tie, encodable
 from mlx_reward.data.pair import Pair
 from mlx_reward.data.ratings import Ratings
 from mlx_reward.data.sources.source import Place
@@ -96,7 +96,9 @@ def _from_ratings(group: list[tuple[RatedResponse, dict[str, Any]]]) -> Iterator
 
 def _set_aside(place: Place, kind: str, reason: object) -> Item:
     file, line = place
-    return place, SetAside(file, line, kind, str(reason))
+    # Names of columns may hold half a surrogate pair, which no file can.
+    printable = str(reason).encode(errors="replace").decode()
+    return place, SetAside(file, line, kind, printable)
 
 
 def _id(place: Place, row: Row) -> str:
@@ -115,5 +117,7 @@ def _group(row: Row, group_by: str | None) -> str | None:
     for fields in (row, row.get("data"), row.get("fields"), row.get("metadata")):
         if isinstance(fields, dict) and fields.get(group_by) is not None:
             value = fields[group_by]
-            return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+            if isinstance(value, (dict, list)):
+                return json.dumps(value)
+            return encodable(group_by, str(value))
     raise BadRow(f"field '{group_by}', which split.group_by names, is missing")

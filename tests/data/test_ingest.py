@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mlx_reward.data.formats.convert import convert
 from mlx_reward.data.ingest import SetAside, ingest
 from mlx_reward.data.pair import Pair, as_messages, prompt_key, read_pairs
@@ -46,6 +48,27 @@ def test_group_by_names_a_field_and_its_absence_is_told(tmp_path: Path) -> None:
     assert missing == SetAside(
         "deep/mine.jsonl", 1, "bad", "field 'debate', which split.group_by names, is missing"
     )
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ROWS[0] | {"subset": "half \ud800"},
+        ROWS[0] | {"debate": "half \ud800"},
+        ROWS[1] | {"defects": [None, "half \ud800", None]},
+    ],
+)
+def test_fields_beside_the_texts_can_be_written_too(tmp_path: Path, row: dict[str, Any]) -> None:
+    """Such a row was a traceback in the middle of the stage."""
+    (found,) = take([row], tmp_path, group_by="debate")
+    assert isinstance(found, SetAside)
+    assert found.reason.endswith("holds bytes that are not UTF-8, or half a surrogate pair")
+
+
+def test_the_reason_can_be_written_whatever_the_columns_are_called(tmp_path: Path) -> None:
+    (found,) = take([{"half \ud800": 1}], tmp_path)
+    assert isinstance(found, SetAside)
+    assert "the columns half ? are no format" in found.reason
 
 
 def test_group_by_looks_into_the_data_of_an_annotation_tool(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlx_reward.data.formats.conversation import read_prompt
 from mlx_reward.data.formats.pair_row import PairRow, RatedResponse, pair_row, read_subset
-from mlx_reward.data.formats.row import BadRow, Row, Tie, first_of, number, text
+from mlx_reward.data.formats.row import BadRow, Row, Tie, encodable, first_of, number, text
 from mlx_reward.data.pair import Prompt, as_messages
 
 LISTS = ("responses", "completions", "answers")
@@ -56,8 +56,12 @@ def ranked(
             pair = pair_row(prompt, responses[better], responses[worse], row)
             defects = row.get("defects")
             if isinstance(defects, list) and worse < len(defects):
-                pair["defect"] = defects[worse]
+                pair["defect"] = _defect(f"defects[{worse}]", defects[worse])
             yield pair
+
+
+def _defect(field: str, value: Any) -> Any:
+    return encodable(field, value) if isinstance(value, str) else value
 
 
 def from_rated(row: Row) -> Iterator[RatedResponse]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from mlx_reward.data.formats.conversation import read_prompt
-from mlx_reward.data.formats.row import BadRow, Row, first_of, is_number, number, text
+from mlx_reward.data.formats.row import BadRow, Row, encodable, first_of, is_number, number, text
 from mlx_reward.data.pair import Prompt
 
 STRENGTH = ("preference_strength", "margin")
@@ -66,7 +66,7 @@ def pair_row(prompt: object, chosen: object, rejected: object, row: Row) -> Pair
 def read_subset(row: Row) -> str | None:
     """Return which part of the data the row belongs to, where it says so."""
     name = first_of(row, SUBSET)
-    return None if name is None else str(row[name])
+    return None if name is None else encodable(name, str(row[name]))
 
 
 def _strength(row: Row) -> float | None:

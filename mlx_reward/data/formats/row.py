@@ -24,18 +24,20 @@ def text(field: str, value: object) -> str:
         raise BadRow(f"field '{field}' is empty")
     if "\x00" in value:
         raise BadRow(f"field '{field}' holds a NUL character")
-    if not value.isascii():
-        _check_encoding(field, value)
-    return value
+    return encodable(field, value)
 
 
-def _check_encoding(field: str, value: str) -> None:
+def encodable(field: str, value: str) -> str:
+    """Return ``value``, which may be empty, if it can be written as UTF-8, else raise BadRow."""
+    if value.isascii():  # quick, and the rule
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:
         raise BadRow(
             f"field '{field}' holds bytes that are not UTF-8, or half a surrogate pair"
         ) from None
+    return value
 
 
 def number(field: str, value: object) -> float:
