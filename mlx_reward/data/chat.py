@@ -60,6 +60,7 @@ class Renderer:
         self.max_seq_length = max_seq_length
         self._tokenizer = tokenizer
         added = tokenizer.added_tokens_decoder.values()
+        # Longest first, so that a token is found before another that is its beginning.
         control = sorted((t.content for t in added if t.special), key=len, reverse=True)
         self._control_ids = {text: tokenizer.convert_tokens_to_ids(text) for text in control}
         self._lookalikes = [*control, _STAND_IN_START]  # a stand-in's number is an index into it
@@ -91,8 +92,8 @@ class Renderer:
     def encode_rendered(self, text: str) -> list[int]:
         """Return the tokens of a conversation that is rendered already.
 
-        The end of the template is added where it is missing, or the part of it that is. What is too
-        long loses its beginning. Raises InputError where there is nothing.
+        Whatever is missing of the template's ending is added. What is too long loses its beginning.
+        Raises InputError where there is nothing.
         """
         if not text.strip():
             raise InputError("the rendered conversation is empty")

@@ -146,6 +146,7 @@ def _verdict(names: tuple[str, str], row: Row) -> Ballot:
 
 
 def _signed(names: tuple[str, str], score: float) -> Ballot:
+    """Return the ballot of a score that is below zero where the first response is better."""
     first, second = names
     return {first: score, second: -score}
 
