@@ -1,4 +1,7 @@
-"""Section ``train``: the reward model and how it is fitted. Names are mlx-lm's own where it has one."""
+"""Section ``train``: the reward model and how it is trained.
+
+Names are mlx-lm's own where it has one.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -49,7 +52,7 @@ class TrainSettings(Settings):
 
     @property
     def adapters(self) -> dict[str, Any]:
-        """What is trained of the backbone, as ``with_adapters`` and ``adapter_config`` take it."""
+        """Which adapters are trained, as arguments of ``with_adapters`` and ``adapter_config``."""
         return {
             "num_layers": self.num_layers,
             "fine_tune_type": self.fine_tune_type,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlx_reward.utils.arrays import Array
+from mlx_reward.utils.grouping import group_indices
 
 REPLICATES = 1000
 Indices = NDArray[np.int64]
@@ -38,10 +39,7 @@ def draws(
 
     ``prompts`` (P,) says which prompt each pair has. The result has one array for each replicate.
     """
-    members: dict[Hashable, list[int]] = {}
-    for i, prompt in enumerate(prompts):
-        members.setdefault(prompt, []).append(i)
-    groups = [np.array(m, dtype=np.int64) for m in members.values()]
+    groups = [np.array(pairs, dtype=np.int64) for pairs in group_indices(prompts).values()]
     rng = np.random.default_rng(seed)
     return [
         np.concatenate([groups[g] for g in rng.integers(len(groups), size=len(groups))])

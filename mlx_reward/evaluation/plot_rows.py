@@ -6,6 +6,7 @@ from mlx_reward.evaluation.intervals import draws, interval
 from mlx_reward.evaluation.metrics import Bin, accuracy, coverage, ece, reliability
 from mlx_reward.evaluation.predictions import Predictions, Row
 from mlx_reward.utils.arrays import Array
+from mlx_reward.utils.grouping import group_indices
 
 
 def plot_rows(predictions: Predictions) -> dict[str, list[Row]]:
@@ -42,11 +43,9 @@ def length_rows(lengths: list[int], bins: int = 40) -> list[Row]:
 
 def subset_rows(predictions: Predictions) -> list[Row]:
     """Return accuracy, with its interval, and ECE of each subset, the largest subset first."""
-    members: dict[str, list[int]] = {}
-    for i, pair in enumerate(predictions.test.pairs):
-        members.setdefault(pair.subset or "(none)", []).append(i)
-    by_size = sorted(members, key=lambda name: (-len(members[name]), name))
-    return [_subset_row(name, predictions, members[name]) for name in by_size]
+    subsets = group_indices(pair.subset or "(none)" for pair in predictions.test.pairs)
+    by_size = sorted(subsets, key=lambda name: (-len(subsets[name]), name))
+    return [_subset_row(name, predictions, subsets[name]) for name in by_size]
 
 
 def _subset_row(name: str, predictions: Predictions, indices: list[int]) -> Row:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mlx_reward.evaluation.intervals import UNKNOWN, Estimate, mean_estimate
 from mlx_reward.utils.arrays import Array
+from mlx_reward.utils.grouping import group_indices
 
 if TYPE_CHECKING:  # it imports transformers, for which stage report need not wait
     from mlx_reward.data.dataset import PreferenceDataset
@@ -101,10 +102,11 @@ def groups_of(test: "PreferenceDataset", rewards: Array) -> list[Group]:
     won = np.bincount(test.chosen, minlength=len(test.texts))
     lost = np.bincount(test.rejected, minlength=len(test.texts))
     wins = won - lost
-    members: dict[str, list[int]] = {}
-    for i, prompt in enumerate(test.prompts):
-        members.setdefault(prompt, []).append(i)
-    return [Group(wins[m].astype(np.float64), rewards[m]) for m in members.values() if len(m) >= 3]
+    return [
+        Group(wins[texts].astype(np.float64), rewards[texts])
+        for texts in group_indices(test.prompts).values()
+        if len(texts) >= 3
+    ]
 
 
 def _varies(group: Group) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from mlx_reward.data.chat import Renderer, TooLong
-from mlx_reward.data.pair import Pair
+from mlx_reward.data.pair import prompt_key
 from mlx_reward.evaluation.intervals import UNKNOWN, mean_estimate
-from mlx_reward.evaluation.probes import Probe, Prompt
+from mlx_reward.evaluation.probes import Probe
 from mlx_reward.utils.arrays import Array
 
 EXAMPLES = 3
@@ -63,7 +63,7 @@ def _render(probe: Probe, renderer: Renderer, texts: dict[Text, list[int]]) -> b
     responses = [probe.better, probe.worse]
     if probe.before is not None:
         responses.append(probe.before)
-    key = _key(probe.prompt)
+    key = prompt_key(probe.prompt)
     try:
         rendered = {(key, r): renderer.render(probe.prompt, r).tokens for r in responses}
     except TooLong:
@@ -73,7 +73,7 @@ def _render(probe: Probe, renderer: Renderer, texts: dict[Text, list[int]]) -> b
 
 
 def _outcome(probe: Probe, rewards: dict[Text, float]) -> Outcome:
-    key = _key(probe.prompt)
+    key = prompt_key(probe.prompt)
     better = rewards[key, probe.better]
     was_right = probe.before is None or rewards[key, probe.before] < better
     return Outcome(probe, gain=rewards[key, probe.worse] - better, counts=was_right)
@@ -104,7 +104,3 @@ def _examples(outcomes: Sequence[Outcome]) -> list[Row]:
         }
         for outcome in fooling[:EXAMPLES]
     ]
-
-
-def _key(prompt: Prompt) -> str:
-    return Pair(prompt=prompt, chosen="", rejected="", id="").prompt_key

@@ -19,6 +19,7 @@ from mlx_reward.training.history import LogHistory
 from mlx_reward.training.state import StateFile
 from mlx_reward.training.tracking import Log, silent
 from mlx_reward.training.trainer import Frozen, train, trainable
+from mlx_reward.utils.grouping import group_indices
 
 SAMPLE = 256  # the mean of so many rewards is known to 6 % of their deviation
 
@@ -102,10 +103,7 @@ def _below(
 
 def sample(prompts: Sequence[Hashable], seed: int) -> list[int]:
     """Return at most SAMPLE texts, of prompts drawn by ``seed``; ``prompts`` (N,) are those of the texts."""
-    members: dict[Hashable, list[int]] = {}
-    for i, prompt in enumerate(prompts):
-        members.setdefault(prompt, []).append(i)
-    groups = list(members.values())
+    groups = list(group_indices(prompts).values())
     return [
         i for g in np.random.default_rng(seed).permutation(len(groups))[:SAMPLE] for i in groups[g]
     ][:SAMPLE]

@@ -38,8 +38,8 @@ class Objective:
         return loss + self.centering * centering(chosen, rejected) if self.centering else loss
 
     def _pairwise(self, margins: mx.array, batch: Batch) -> mx.array:
-        labels = smoothed(mx.array(self.labels[batch.members]), self.smoothing)
-        return bradley_terry(margins - mx.array(self.targets[batch.members]), labels)
+        labels = smoothed(mx.array(self.labels[batch.pair_ids]), self.smoothing)
+        return bradley_terry(margins - mx.array(self.targets[batch.pair_ids]), labels)
 
     def _listwise(self, chosen: mx.array, rejected: mx.array, batch: Batch) -> mx.array:
         winners, choices = np.unique(batch.chosen, return_inverse=True)

@@ -14,7 +14,7 @@ import mlx.optimizers as optim
 import numpy as np
 from mlx.utils import tree_map
 
-from mlx_reward.data.dataset import Batch, Members, PreferenceDataset, collate
+from mlx_reward.data.dataset import Batch, PairIds, PreferenceDataset, collate
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.evaluation.metrics import accuracy
@@ -41,7 +41,7 @@ def make_train_step(
     max_grad_norm: float | None,
     frozen: FrozenFeatures | None,
     ranks: DataParallel,
-) -> Callable[[Members], Step]:
+) -> Callable[[PairIds], Step]:
     """A function of pairs of ``training`` that takes one step on them, of which ``batch_size`` run at once a process."""
     model = engine.network
 
@@ -55,7 +55,7 @@ def make_train_step(
 
     value_and_grad = nn.value_and_grad(model, loss_of)
 
-    def step(members: Members) -> Step:
+    def step(members: PairIds) -> Step:
         model.train()
         own = ranks.part(members)
         parts = [
@@ -83,12 +83,12 @@ def _gradient(
     """Loss and gradient, each of the ``parts`` weighted by its share of all ``pairs``; how many are the right way round."""
     loss, right, total = mx.array(0.0), 0.0, None
     for part in parts:
-        share = len(part.members) / pairs
+        share = len(part.pair_ids) / pairs
         (part_loss, margins), gradients = value_and_grad(model, part)
         loss = loss + share * part_loss
         total = gradients if share == 1 else _add(total, gradients, share)
         mx.eval(loss, margins, total)
-        right += len(part.members) * accuracy(np.array(margins, dtype=np.float64))
+        right += len(part.pair_ids) * accuracy(np.array(margins, dtype=np.float64))
     if total is None:  # fewer pairs than processes
         total = tree_map(mx.zeros_like, model.trainable_parameters())
     return loss, mx.array(right), total

@@ -12,7 +12,7 @@ import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
 
 from mlx_reward.config.train import TrainSettings
-from mlx_reward.data.dataset import Members, PreferenceDataset
+from mlx_reward.data.dataset import PairIds, PreferenceDataset
 from mlx_reward.data.sampler import batch_sampler
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.features import FrozenFeatures
@@ -138,7 +138,7 @@ def _start(
     return saved.step, saved.history, saved.best
 
 
-def _batches(training: PreferenceDataset, settings: TrainSettings) -> Iterator[Members]:
+def _batches(training: PreferenceDataset, settings: TrainSettings) -> Iterator[PairIds]:
     """The pairs of each step, epoch after epoch without end."""
     rng = np.random.default_rng(settings.seed)
     for _ in count():
@@ -147,7 +147,7 @@ def _batches(training: PreferenceDataset, settings: TrainSettings) -> Iterator[M
         )
 
 
-def _careful(step: Any, members: Members, number: int, settings: TrainSettings) -> Step:
+def _careful(step: Any, members: PairIds, number: int, settings: TrainSettings) -> Step:
     """``step``, with a remedy where memory runs out."""
     try:
         taken: Step = step(members)
