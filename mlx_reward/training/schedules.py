@@ -31,17 +31,18 @@ def step_schedule(pairs: int, settings: TrainSettings) -> StepSchedule:
     steps_per_epoch = math.ceil(pairs / pairs_per_step)
     total_steps = settings.iters or steps_per_epoch * settings.epochs
     evals = settings.evals_per_epoch
-    in_epoch = [round(steps_per_epoch * k / evals) for k in range(1, evals + 1)]
+    in_epoch = {round(steps_per_epoch * k / evals) for k in range(1, evals + 1)}
     eval_steps = {
         epoch_start + step
         for epoch_start in range(0, total_steps, steps_per_epoch)
         for step in in_epoch
-        if epoch_start + step < total_steps
+        if 0 < epoch_start + step <= total_steps
     }
+    eval_steps.add(total_steps)
     return StepSchedule(
         total_steps=total_steps,
         steps_per_epoch=steps_per_epoch,
-        eval_steps=frozenset(eval_steps | {total_steps}),
+        eval_steps=frozenset(eval_steps),
     )
 
 
