@@ -55,7 +55,7 @@ class DataParallel:
         """Return the sum over all processes of a tree of arrays."""
         if self.size == 1:
             return tree
-        averages = nn.average_gradients(tree)  # sends small arrays together, unlike mx all_sum
+        averages = nn.average_gradients(tree)  # unlike mx's all_sum, it sends small arrays together
         return tree_map(lambda average: average * self.size, averages)
 
     def check_equal(self, name: str, value: int) -> None:

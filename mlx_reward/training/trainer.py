@@ -81,6 +81,8 @@ def train(
     batches = islice(_batches(training, settings), start.step, schedule.total_steps)
     with _progress_bar(len(training.pairs), schedule, start.step) as progress:
         for step, pair_ids in enumerate(batches, start.step + 1):
+            if _out_of_patience(log_history, settings.patience):
+                break
             mx.random.seed(_dropout_seed(settings.seed, data_parallel.rank, step))
             result = _take_step(train_step, pair_ids, step, settings)
             _log_step(log_history, result, step)
@@ -101,8 +103,6 @@ def train(
                     optimizer_state=optimizer.state,
                 )
                 state_file.save(state)
-            if _out_of_patience(log_history, settings.patience):
-                break
     network.update(best_weights)
     return log_history
 

@@ -1,6 +1,7 @@
 """Training learns, repeats bit for bit, keeps its best weights, and stops on nonsense."""
 
 import dataclasses
+from pathlib import Path
 
 import mlx.core as mx
 import numpy as np
@@ -11,6 +12,7 @@ from mlx_reward.engine.engine import Engine
 from mlx_reward.evaluation.metrics import accuracy
 from mlx_reward.model.adapters import with_adapters
 from mlx_reward.model.network import RewardNetwork
+from mlx_reward.training.state import StateFile
 from mlx_reward.training.trainer import train
 from mlx_reward.utils.errors import InputError
 from tests import tiny
@@ -102,6 +104,26 @@ def test_patience_ends_the_run() -> None:
     log_history = train(Engine(network()), dataset(36), dataset(9, seed=1), settings(**changes))
     assert log_history.since_best == 2
     assert len(log_history.evaluations) < 20
+
+
+def test_a_run_that_patience_ended_does_not_go_on_when_it_resumes(tmp_path: Path) -> None:
+    """As the finished members of an ensemble do when a later one was interrupted."""
+    state_file = StateFile(tmp_path / "run.safetensors", "one")
+    changes = {"learning_rate": 0.5, "epochs": 20, "patience": 2, "warmup": 0.0, "save_every": 1}
+    steps, ends = [], []
+    for _ in range(2):
+        trained = network()
+        log_history = train(
+            Engine(trained),
+            dataset(36),
+            dataset(9, seed=1),
+            settings(**changes),
+            state_file=state_file,
+        )
+        steps.append(len(log_history.losses))
+        ends.append(weights(trained))
+    assert steps[0] == steps[1]
+    assert all(np.array_equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
 def test_iters_end_a_run_in_the_middle_of_an_epoch_with_an_evaluation() -> None:
