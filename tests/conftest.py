@@ -7,7 +7,7 @@ from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.load import load_backbone
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
-from mlx_reward.training.trainer import trainable
+from mlx_reward.training.state import trainable_weights
 from mlx_reward.utils.files import write_json
 from tests import tiny
 
@@ -33,6 +33,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = checkpoint.RewardConfig(
         "checkpoints/sft_merged_model", digest(base), tiny.CHATML, 200, 0.5, 2.0, {}
     )
-    checkpoint.save(folder / "rm_model_bt", [trainable(model)], adapter_config(2, **lora), config)  # type: ignore[arg-type]
+    adapters = adapter_config(2, **lora)  # type: ignore[arg-type]  # by name
+    checkpoint.save(folder / "rm_model_bt", [trainable_weights(model)], adapters, config)
     write_json(folder / "calibration.json", {"temperature": 2.0})
     return folder

@@ -18,7 +18,7 @@ from mlx_reward.exchange.to_transformers import export
 from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
-from mlx_reward.training.trainer import trainable
+from mlx_reward.training.state import trainable_weights
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import write_json
 from tests import tiny
@@ -44,7 +44,7 @@ def trained(
     config = checkpoint.RewardConfig(str(base), digest(base), tiny.CHATML, 200, 0.5, 2.0, params)
     checkpoint.save(
         folder / "rm_model_bt",
-        [trainable(model)],
+        [trainable_weights(model)],
         adapter_config(2, **LORA, fine_tune_type=kind),
         config,
     )
