@@ -31,7 +31,7 @@ from mlx_reward.config.train import TrainSettings
 from mlx_reward.data.chat import load_renderer
 from mlx_reward.data.dataset import PreferenceDataset, tokenize
 from mlx_reward.data.pair import Pair, read_pairs
-from mlx_reward.data.sampler import epoch
+from mlx_reward.data.sampler import batch_sampler
 from mlx_reward.engine.engine import score
 from mlx_reward.engine.feature_store import frozen_features
 from mlx_reward.evaluation.metrics import accuracy, nll
@@ -46,7 +46,7 @@ DATA = Path(os.environ.get("PREFERENCE_DATA", ROOT.parent / "shared" / "data"))
 def independent(
     comparisons: PreferenceDataset, batch_size: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
-    """As ``epoch``, but in an order that looks at nothing."""
+    """As ``batch_sampler``, but in an order that looks at nothing."""
     order = rng.permutation(len(comparisons.pairs))
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
@@ -87,7 +87,7 @@ def fit(
     mx.random.seed(settings.seed)
     engine = Engine(with_adapters(load_backbone(BASE), **settings.adapters, head=settings.head))
     states = frozen_features(engine, fitted.texts, fitted.prompts, "auto", digest(BASE))
-    trainer.epoch = order  # type: ignore[assignment]
+    trainer.batch_sampler = order  # type: ignore[assignment]
     start = time.perf_counter()
     trainer.train(engine, fitted, valid, settings, trainer.Frozen(states))
     took = time.perf_counter() - start
@@ -97,7 +97,7 @@ def fit(
 
 def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "starter"
-    ways = {"shared": epoch, "independent": independent}
+    ways = {"shared": batch_sampler, "independent": independent}
     print(f"{name:<12}{'seed':>5}{'accuracy':>10}{'NLL':>8}{'seconds':>9}")
     found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in ways}
     with tempfile.TemporaryDirectory() as empty:

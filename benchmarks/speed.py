@@ -50,8 +50,9 @@ def pairs(name: str, count: int) -> list[Work]:
 
 
 def conversation(prompt: Any, response: str) -> list[dict[str, str]]:
-    before = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-    return [*before, {"role": "assistant", "content": response}]
+    from mlx_reward.data.pair import as_messages
+
+    return [*as_messages(prompt), {"role": "assistant", "content": response}]
 
 
 def for_trl(found: list[Work]) -> list[Work]:

@@ -1,4 +1,6 @@
-"""Shows that the starter set keeps its promises; every figure is computed from the files beside this script.
+"""Checks that the starter set keeps its promises.
+
+Every number is computed from the files beside this script:
 
 python data/starter/check.py [FILE ...]
 """
@@ -73,7 +75,7 @@ def shared_ngrams(groups: list[dict], size: int = 8) -> list[str]:
 
 
 def longer_wins(groups: list[dict]) -> float:
-    """Share of pairs whose better response is the longer one in characters; a tie counts one half."""
+    """Share of pairs whose better response has more characters; a tie counts one half."""
     outcomes = [
         0.5 if len(a) == len(b) else float(len(a) > len(b))
         for g in groups
@@ -93,9 +95,8 @@ def main() -> int:
     print(f"prompts               {len(groups)} in {len(files)} topics")
     print(f"longer response wins  {longer:.3f} of pairs (0.45 to 0.55)")
     print(f"mean characters       {' '.join(f'{n:.0f}' for n in lengths)} (best to worst)")
-    print(
-        f"defects               {', '.join(f'{d} {n / defects.total():.3f}' for d, n in defects.most_common())}"
-    )
+    shares = ", ".join(f"{d} {n / defects.total():.3f}" for d, n in defects.most_common())
+    print(f"defects               {shares}")
     if not 0.45 <= longer <= 0.55:
         problems.append(f"the longer response wins in {longer:.3f} of pairs")
     if share > 0.20:

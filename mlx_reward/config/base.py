@@ -1,4 +1,4 @@
-"""Section ``base``: which language model lies under the reward head."""
+"""Section ``base``: which language model is the backbone."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Section ``calibrate``: how confidence is fitted."""
+"""Section ``calibrate``: how probabilities are calibrated."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Section ``data``: which preferences come in."""
+"""Section ``data``: which preference data is read, and how."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Section ``eval``: how the evidence is measured."""
+"""Section ``eval``: what is measured on the test split."""
 
 from typing import Annotated
 

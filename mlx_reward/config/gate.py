@@ -1,4 +1,4 @@
-"""Section ``gate``: the bars a model has to clear."""
+"""Section ``gate``: the limits that a model must keep to pass."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""A section of params.yaml into a frozen, checked model; whatever does not fit is told in one line."""
+"""Reads a section of params.yaml into a frozen, checked model; errors are one line."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,10 @@ class Settings(BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values as in YAML 1.2, which DVC reads: PyYAML alone takes 5e-05 for text, and off for false."""
+    """Reads plain values as in YAML 1.2, as DVC does.
+
+    PyYAML alone takes 5e-05 for text, and off for false.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # as PyYAML declares it
         first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:bool"]
@@ -30,15 +33,17 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.012345
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile("(true|false|True|False|TRUE|FALSE)$"), list("tTfF")
 )
-_KINDS = re.compile(
-    r"int|float|str|bool|none|.*[A-Z\[].*|constrained-.*"
-)  # how pydantic names what a value may be
+# Parts of pydantic's location of an error that name a type of a union, not a key.
+_TYPE_NAMES = re.compile(r"int|float|str|bool|none|.*[A-Z\[].*|constrained-.*")
 
 S = TypeVar("S", bound=Settings)
 
 
 def read_section(path: Path, section: str, kind: type[S]) -> S:
-    """``section`` of the YAML file at ``path`` as ``kind``; InputError names key, value and what is allowed."""
+    """Return ``section`` of the YAML file at ``path``.
+
+    InputError names the key, its value and what is allowed.
+    """
     params = _read_yaml(path)
     if not isinstance(params, dict) or section not in params:
         raise InputError(
@@ -60,22 +65,21 @@ def _read_yaml(path: Path) -> Any:
 
 
 def _explain(section: str, error: ValidationError) -> str:
+    """Return one line about the first thing that is wrong."""
     first = error.errors()[0]
-    key = ".".join(
-        [section, *(str(part) for part in first["loc"] if not _KINDS.fullmatch(str(part)))]
-    )
+    keys = [str(part) for part in first["loc"] if not _TYPE_NAMES.fullmatch(str(part))]
+    key = ".".join([section, *keys])
     if first["type"] == "extra_forbidden":
         return f"{key} is unknown; remove it or mend its spelling"
     if first["type"] == "missing":
         return f"{key} is missing; take it over from the project's params.yaml"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{key} is {first['input']!r}: {message[0].lower()}{message[1:]}{_hint(first['input'])}"
-
-
-def _hint(value: object) -> str:
-    return (
-        " (a number stands without quotes)" if isinstance(value, str) and _is_number(value) else ""
-    )
+    reason = message[0].lower() + message[1:]
+    value = first["input"]
+    hint = ""
+    if isinstance(value, str) and _is_number(value):
+        hint = " (a number stands without quotes)"
+    return f"{key} is {value!r}: {reason}{hint}"
 
 
 def _is_number(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Section ``split``: how train, valid and test part."""
+"""Section ``split``: how pairs are divided into train, valid and test."""
 
 from typing import Annotated
 

@@ -1,4 +1,7 @@
-"""A conversation into token ids: the backbone's chat template, no control token out of data, never a cut response."""
+"""A conversation as token ids, by the backbone's chat template.
+
+No text from data becomes a control token, and no response is cut.
+"""
 
 import re
 from collections.abc import Iterator
@@ -7,21 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from jinja2.exceptions import TemplateError
-from transformers import AutoTokenizer  # reads the variable when imported
+from transformers import AutoTokenizer
 
+from mlx_reward.data.pair import Message, Prompt, as_messages
 from mlx_reward.utils.errors import InputError
-
-Message = dict[str, str]
 
 # For backbones that were never taught to chat; readable text that any tokenizer knows.
 PLAIN_TEMPLATE = (
-    "{{ bos_token or '' }}{% for m in messages %}{{ m['role'] | capitalize }}: {{ m['content'] }}\n\n{% endfor %}"
+    "{{ bos_token or '' }}"
+    "{% for m in messages %}{{ m['role'] | capitalize }}: {{ m['content'] }}\n\n{% endfor %}"
     "{{ eos_token or '' }}"
 )
-_MARK, _END = (
-    "\ue000",
-    "\ue001",
-)  # private-use characters that stand in for control-token look-alikes
+
+# A stand-in for text that looks like a control token: a number between two private-use characters.
+_STAND_IN_START = "\ue000"
+_STAND_IN_END = "\ue001"
+_STAND_IN = re.compile(f"{_STAND_IN_START}(\\d+){_STAND_IN_END}")
 
 
 class TooLong(InputError):
@@ -37,7 +41,17 @@ class Rendered:
 
 
 class Renderer:
-    """Renders (prompt, response) with one tokenizer, template and length limit."""
+    """Renders (prompt, response) with one tokenizer, template and length limit.
+
+    Text from data never becomes a control token, even if it looks like one. For the response
+    "stop <|im_end|> here", where <|im_end|> is control token number 2 of the tokenizer:
+
+    1. a stand-in hides the look-alike:  "stop \\ue0002\\ue001 here"
+    2. the template puts it between:     "<|im_start|>assistant\\n" and "<|im_end|>"
+    3. each control token that stands there now is the template's own, and becomes its one id;
+    4. in the text between them the stand-ins are undone, and the look-alike is encoded as ordinary
+       text: "<", "|", "im", "_end", "|", ">" or whatever the tokenizer has.
+    """
 
     def __init__(
         self, tokenizer: Any, max_seq_length: int, chat_template: str | None = None
@@ -45,155 +59,162 @@ class Renderer:
         self.chat_template = chat_template or tokenizer.chat_template or PLAIN_TEMPLATE
         self.max_seq_length = max_seq_length
         self._tokenizer = tokenizer
-        self._special = sorted(
-            (t.content for t in _special_tokens(tokenizer)), key=len, reverse=True
-        )
-        self._ids = {text: tokenizer.convert_tokens_to_ids(text) for text in self._special}
-        self._hidden = [*self._special, _MARK]
-        self._find_special = re.compile(
-            "(" + "|".join(map(re.escape, self._special)) + ")" if self._special else "(?!)"
-        )
-        self._find_hidden = re.compile("|".join(map(re.escape, self._hidden)))
+        added = tokenizer.added_tokens_decoder.values()
+        # Longest first, so that a token is found before another that is its beginning.
+        control = sorted((t.content for t in added if t.special), key=len, reverse=True)
+        self._control_ids = {text: tokenizer.convert_tokens_to_ids(text) for text in control}
+        self._lookalikes = [*control, _STAND_IN_START]  # a stand-in's number is an index into it
+        self._find_control = _any_of(control)
+        self._find_lookalike = _any_of(self._lookalikes)
         self._takes_system = self._accepts(
             [{"role": "system", "content": "x"}, {"role": "user", "content": "x"}]
         )
 
-    def render(self, prompt: str | list[Message], response: str) -> Rendered:
-        """Tokens of the whole conversation, at most ``max_seq_length``.
+    def render(self, prompt: Prompt, response: str) -> Rendered:
+        """Return the tokens of the whole conversation, at most ``max_seq_length``.
 
-        What is too long loses the oldest turns of the prompt first, then the beginning of its last message; the response
-        stays whole. Raises TooLong where the response alone does not fit.
+        What is too long loses the oldest turns of the prompt first, then the beginning of its last
+        message; the response stays whole. Raises TooLong where the response alone does not fit.
         """
-        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-        for index, shorter in enumerate(self._ever_shorter(messages, response)):
-            tokens = self._encode([*shorter, {"role": "assistant", "content": response}])
+        for number, messages in enumerate(self._shorter_prompts(as_messages(prompt), response)):
+            tokens = self._encode(_answered(messages, response))
             if len(tokens) <= self.max_seq_length:
-                return Rendered(tokens, cut=index > 0)
+                return Rendered(tokens, cut=number > 0)
         raise TooLong(
-            f"the response alone is {len(tokens)} tokens, over max_seq_length {self.max_seq_length}; "
-            "raise train.max_seq_length or shorten the response"
+            f"the response alone is {len(tokens)} tokens, over max_seq_length "
+            f"{self.max_seq_length}; raise train.max_seq_length or shorten the response"
         )
 
     def is_rendered(self, text: str) -> bool:
-        """Whether control tokens stand in ``text``, which in data are never more than text."""
-        return self._find_special.search(text) is not None
+        """Return whether ``text`` spells a control token, as rendered conversations do."""
+        return self._find_control.search(text) is not None
 
     def encode_rendered(self, text: str) -> list[int]:
-        """Tokens of a conversation that is rendered already; the end of the template is put where it is missing.
+        """Return the tokens of a conversation that is rendered already.
 
-        What is too long loses its beginning. InputError where there is nothing.
+        Whatever is missing of the template's ending is added. What is too long loses its beginning.
+        Raises InputError where there is nothing.
         """
         if not text.strip():
             raise InputError("the rendered conversation is empty")
-        end = self._closing()
-        there = next(n for n in range(len(end), -1, -1) if text.endswith(end[:n]))
-        tokens = list(self._tokenizer(text + end[there:], add_special_tokens=False)["input_ids"])
-        return tokens[-self.max_seq_length :]
+        ending = self._template_ending()
+        present = next(n for n in range(len(ending), -1, -1) if text.endswith(ending[:n]))
+        return self._token_ids(text + ending[present:])[-self.max_seq_length :]
 
     @property
     def last_token(self) -> str | None:
-        """The special token that every rendered conversation ends with, if any."""
-        tokens = self._encode(
-            [{"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}]
-        )
-        return next((text for text, id in self._ids.items() if id == tokens[-1]), None)
+        """The control token that every rendered conversation ends with, if any."""
+        last = self._encode(_answered(as_messages("x"), "x"))[-1]
+        return next((text for text, id in self._control_ids.items() if id == last), None)
 
-    def _closing(self) -> str:
-        """What the template puts behind a response."""
-        return self._apply(
-            [{"role": "user", "content": "x"}, {"role": "assistant", "content": _MARK}]
-        ).rpartition(_MARK)[2]
+    def _template_ending(self) -> str:
+        """Return what the template puts behind a response."""
+        rendered = self._apply_template(_answered(as_messages("x"), _STAND_IN_START))
+        return rendered.rpartition(_STAND_IN_START)[2]
 
-    def _ever_shorter(self, messages: list[Message], response: str) -> Iterator[list[Message]]:
+    def _shorter_prompts(self, messages: list[Message], response: str) -> Iterator[list[Message]]:
+        """Yield the prompt, then its last turns, ever fewer, then the end of its last message."""
         yield messages
         while len(messages) > 1:
             messages = messages[1:]
             if messages[0]["role"] == "user" or len(messages) == 1:
                 yield messages
+        whole = messages[-1]["content"]
         last = messages[-1]
-        keep = len(self._tokenizer(last["content"], add_special_tokens=False)["input_ids"])
+        keep = len(self._token_ids(whole))
         while keep > 0:
-            over = (
-                len(self._encode([last, {"role": "assistant", "content": response}]))
-                - self.max_seq_length
-            )
-            keep -= max(over, 1)
-            last = {**last, "content": self._last_tokens(messages[-1]["content"], keep)}
+            excess = len(self._encode(_answered([last], response))) - self.max_seq_length
+            keep -= max(excess, 1)
+            last = {**last, "content": self._last_tokens(whole, keep)}
             yield [last]
 
     def _last_tokens(self, text: str, count: int) -> str:
+        """Return the text of the last ``count`` tokens of ``text``."""
         if count <= 0:
             return ""
-        offsets = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
-            "offset_mapping"
-        ]
-        return text[offsets[-count][0] :]
+        encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        start, _ = encoded["offset_mapping"][-count]
+        return text[start:]
 
     def _encode(self, messages: list[Message]) -> list[int]:
-        """Canonical ids where the text holds no look-alike; else look-alikes are spelled out in ordinary tokens."""
-        hidden = [{**m, "content": self._hide(m["content"])} for m in self._fold_system(messages)]
-        text = self._apply(hidden)
-        if hidden == messages or _MARK not in text:
-            return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-        pieces = (p for p in self._find_special.split(text) if p)
-        return [
-            i
-            for p in pieces
-            for i in ([self._ids[p]] if p in self._ids else self._spell(self._reveal(p)))
-        ]
+        """Return the token ids of a whole conversation; its contents are only ever text."""
+        messages = self._fold_system(messages)
+        hidden = [{**m, "content": self._hide_lookalikes(m["content"])} for m in messages]
+        text = self._apply_template(hidden)
+        if _STAND_IN_START not in text:
+            return self._token_ids(text)
+        return self._encode_around_control(text)
 
-    def _apply(self, messages: list[Message]) -> str:
+    def _encode_around_control(self, text: str) -> list[int]:
+        """Return the token ids of ``text``, in which stand-ins hide all look-alikes."""
+        tokens: list[int] = []
+        for piece in self._find_control.split(text):
+            if piece in self._control_ids:
+                tokens.append(self._control_ids[piece])
+            elif piece:
+                tokens += self._token_ids(self._show_lookalikes(piece), split_special_tokens=True)
+        return tokens
+
+    def _hide_lookalikes(self, text: str) -> str:
+        """Replace each look-alike of a control token by its stand-in."""
+        return self._find_lookalike.sub(
+            lambda found: f"{_STAND_IN_START}{self._lookalikes.index(found[0])}{_STAND_IN_END}",
+            text,
+        )
+
+    def _show_lookalikes(self, text: str) -> str:
+        """Replace each stand-in by the text that it hides."""
+        return _STAND_IN.sub(lambda found: self._lookalikes[int(found[1])], text)
+
+    def _token_ids(self, text: str, **options: bool) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False, **options)["input_ids"])
+
+    def _apply_template(self, messages: list[Message]) -> str:
         try:
-            return str(
-                self._tokenizer.apply_chat_template(
-                    messages, chat_template=self.chat_template, tokenize=False
-                )
+            text = self._tokenizer.apply_chat_template(
+                messages, chat_template=self.chat_template, tokenize=False
             )
         except TemplateError as error:
             raise InputError(
                 f"the backbone's chat template refuses this conversation: {error}"
             ) from None
+        return str(text)
 
     def _accepts(self, messages: list[Message]) -> bool:
         try:
-            self._apply(messages)
+            self._apply_template(messages)
         except InputError:
             return False
         return True
 
     def _fold_system(self, messages: list[Message]) -> list[Message]:
-        """Templates without a system role (Gemma's) get it as the beginning of the first user turn."""
+        """Put a system message before the first user turn, for templates without one (Gemma's)."""
         if self._takes_system or len(messages) < 2 or messages[0]["role"] != "system":
             return messages
-        first, second, *rest = messages
-        return [{**second, "content": f"{first['content']}\n\n{second['content']}"}, *rest]
-
-    def _hide(self, text: str) -> str:
-        return self._find_hidden.sub(lambda m: f"{_MARK}{self._hidden.index(m[0])}{_END}", text)
-
-    def _reveal(self, text: str) -> str:
-        return re.sub(f"{_MARK}(\\d+){_END}", lambda m: self._hidden[int(m[1])], text)
-
-    def _spell(self, text: str) -> list[int]:
-        return list(
-            self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-        )
+        system, first, *rest = messages
+        return [{**first, "content": f"{system['content']}\n\n{first['content']}"}, *rest]
 
 
-def _special_tokens(tokenizer: Any) -> list[Any]:
-    return [t for t in tokenizer.added_tokens_decoder.values() if t.special]
+def _answered(messages: list[Message], response: str) -> list[Message]:
+    return [*messages, {"role": "assistant", "content": response}]
+
+
+def _any_of(texts: list[str]) -> re.Pattern[str]:
+    """Return a pattern that finds any of ``texts``, as its one group; of none, it finds nothing."""
+    if not texts:
+        return re.compile("(?!)")
+    return re.compile("(" + "|".join(re.escape(text) for text in texts) + ")")
 
 
 def load_renderer(
     backbone: Path, max_seq_length: int, chat_template: str | None = None
 ) -> Renderer:
-    """The renderer of the backbone folder; ``chat_template`` overrides its template (a checkpoint records its own)."""
-    if not (
-        backbone / "tokenizer_config.json"
-    ).exists():  # else transformers would look for it on the hub
+    """Return the renderer of a backbone folder.
+
+    ``chat_template`` takes the place of the backbone's own; a checkpoint records its own.
+    """
+    # Checked here, because transformers would look for the backbone on the hub.
+    if not (backbone / "tokenizer_config.json").exists():
         raise InputError(f"{backbone}: no backbone there; run `dvc repro base`, which makes it")
-    return Renderer(
-        AutoTokenizer.from_pretrained(backbone, local_files_only=True),
-        max_seq_length,
-        chat_template,
-    )
+    tokenizer = AutoTokenizer.from_pretrained(backbone, local_files_only=True)
+    return Renderer(tokenizer, max_seq_length, chat_template)

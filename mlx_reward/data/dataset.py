@@ -1,6 +1,7 @@
-"""Pairs as different texts plus comparisons between them, so that a text that stands in many pairs is encoded once.
+"""Tokenized pairs: texts that differ, and which of them each pair compares.
 
-Ouyang et al. 2022 (InstructGPT), section 3.5, train all comparisons of a prompt as one element for the same reason.
+A text that stands in many pairs is encoded once. Ouyang et al. 2022 (InstructGPT), section 3.5,
+train all comparisons of a prompt as one element for the same reason.
 """
 
 from collections.abc import Iterable
@@ -12,13 +13,19 @@ from numpy.typing import NDArray
 from mlx_reward.data.chat import Rendered, Renderer, TooLong
 from mlx_reward.data.pair import Pair
 
-Members = NDArray[np.int64]  # (P,) indices into PreferenceDataset.pairs, as of a batch
+PairIds = NDArray[np.int64]  # (P,) indices into PreferenceDataset.pairs, as of a batch
 
 
 @dataclass(frozen=True)
 class PreferenceDataset:
-    """``texts``: token ids of N different texts; ``prompts``: (N,) which prompt each answers; ``chosen``, ``rejected``: (P,)
-    indices into them; ``pairs``: (P,) rows. ``cut`` texts lost part of their prompt; ``dropped`` pairs did not fit at all.
+    """P pairs between N different texts.
+
+    ``texts``: the token ids of each text, prompt and response together.
+    ``prompts``: (N,) the prompt key of each text.
+    ``chosen``, ``rejected``: (P,) indices into ``texts``.
+    ``pairs``: (P,) the rows.
+    ``cut``: how many texts lost part of their prompt.
+    ``dropped``: ids of the pairs that did not fit at all, which are not among ``pairs``.
     """
 
     texts: list[list[int]]
@@ -30,74 +37,94 @@ class PreferenceDataset:
     dropped: list[str]
 
     def margins(self, rewards: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(P,) r_chosen - r_rejected from the (N,) rewards of the texts."""
+        """Return r_chosen - r_rejected (P,) from the rewards (N,) of the texts."""
         return rewards[self.chosen] - rewards[self.rejected]
 
     def warnings(self) -> list[str]:
-        """A line about pairs that were dropped, if any."""
+        """Return a line about pairs that were dropped, if any."""
         if not self.dropped:
             return []
-        return [
-            f"{len(self.dropped)} pairs dropped, a response is over max_seq_length: {', '.join(self.dropped)}"
-        ]
+        count = len(self.dropped)
+        ids = ", ".join(self.dropped)
+        return [f"{count} pairs dropped, a response is over max_seq_length: {ids}"]
 
     def counts(self) -> dict[str, int]:
-        """Flat counts for a metrics file."""
+        """Return flat counts for a metrics file."""
         return {
             "pairs": len(self.pairs),
             "texts": len(self.texts),
-            "tokens": sum(map(len, self.texts)),
+            "tokens": sum(len(text) for text in self.texts),
             "prompts_cut": self.cut,
             "pairs_dropped": len(self.dropped),
         }
 
 
 def tokenize(pairs: Iterable[Pair], renderer: Renderer) -> PreferenceDataset:
-    """Render every different text once. Pairs with a response that alone is too long are dropped; their ids are listed."""
-    index: dict[tuple[str, str], int] = {}
+    """Render every different text once.
+
+    Pairs with a response that alone is over the renderer's limit are dropped; their ids are listed.
+    """
+    text_ids: dict[tuple[str, str], int] = {}  # by prompt key and response
     rendered: list[Rendered] = []
-    kept: list[tuple[int, int, Pair]] = []
+    chosen: list[int] = []
+    rejected: list[int] = []
+    kept: list[Pair] = []
     dropped: list[str] = []
 
-    def text(pair: Pair, response: str) -> int:
+    def text_id(pair: Pair, response: str) -> int:
         key = (pair.prompt_key, response)
-        if key not in index:
+        if key not in text_ids:
             rendered.append(renderer.render(pair.prompt, response))
-            index[key] = len(index)
-        return index[key]
+            text_ids[key] = len(text_ids)
+        return text_ids[key]
 
     for pair in pairs:
         try:
-            kept.append((text(pair, pair.chosen), text(pair, pair.rejected), pair))
+            chosen_id = text_id(pair, pair.chosen)
+            rejected_id = text_id(pair, pair.rejected)
         except TooLong:
             dropped.append(pair.id)
-    chosen, rejected = (np.array([k[i] for k in kept], dtype=np.int64) for i in (0, 1))
-    prompts = [prompt for prompt, _ in index]
+            continue
+        chosen.append(chosen_id)
+        rejected.append(rejected_id)
+        kept.append(pair)
     return PreferenceDataset(
-        [r.tokens for r in rendered],
-        prompts,
-        chosen,
-        rejected,
-        [k[2] for k in kept],
-        sum(r.cut for r in rendered),
-        dropped,
+        texts=[text.tokens for text in rendered],
+        prompts=[prompt for prompt, _ in text_ids],
+        chosen=np.array(chosen, dtype=np.int64),
+        rejected=np.array(rejected, dtype=np.int64),
+        pairs=kept,
+        cut=sum(text.cut for text in rendered),
+        dropped=dropped,
     )
 
 
 @dataclass(frozen=True)
 class Batch:
-    """P comparisons over M texts. ``texts``: (M,) indices into PreferenceDataset.texts; ``chosen``, ``rejected``: (P,) into these;
-    ``members``: the comparisons.
+    """P pairs between M different texts.
+
+    ``texts``: (M,) indices into PreferenceDataset.texts.
+    ``chosen``, ``rejected``: (P,) indices into ``texts`` of this batch.
+    ``pair_ids``: (P,) indices into PreferenceDataset.pairs.
     """
 
     texts: NDArray[np.int64]
     chosen: NDArray[np.int64]
     rejected: NDArray[np.int64]
-    members: Members
+    pair_ids: PairIds
 
 
-def collate(comparisons: PreferenceDataset, members: Members) -> Batch:
-    """The comparisons ``members`` and the different texts that they are between."""
-    both = np.concatenate([comparisons.chosen[members], comparisons.rejected[members]])
-    texts, inverse = np.unique(both, return_inverse=True)
-    return Batch(texts, inverse[: len(members)], inverse[len(members) :], members)
+def collate(dataset: PreferenceDataset, pair_ids: PairIds) -> Batch:
+    """Return the pairs ``pair_ids`` (P,) and the different texts that they compare.
+
+    Example: pairs between the texts (7, 3) and (7, 9) become texts [3, 7, 9], chosen [1, 1] and
+    rejected [0, 2].
+    """
+    both = np.concatenate([dataset.chosen[pair_ids], dataset.rejected[pair_ids]])
+    texts, indices = np.unique(both, return_inverse=True)
+    return Batch(
+        texts=texts,
+        chosen=indices[: len(pair_ids)],
+        rejected=indices[len(pair_ids) :],
+        pair_ids=pair_ids,
+    )

@@ -1,7 +1,11 @@
-"""Pairs that say the same twice, and pairs that contradict one another (the same two responses, both ways round)."""
+"""Pairs that say the same twice, and pairs that contradict one another.
+
+A contradiction is the same two responses to the same prompt, both ways round.
+"""
 
 import hashlib
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +13,12 @@ import numpy as np
 
 from mlx_reward.data.pair import Pair
 
+NO_VOTES = -1  # stands for the votes of a pair that carries none
+
 
 @dataclass(frozen=True)
 class Resolution:
-    """What becomes of one of several pairs of the same two responses: kept with these votes, or left out."""
+    """What becomes of one of several pairs of the same two responses."""
 
     kept: bool
     votes: list[int] | None
@@ -21,83 +27,109 @@ class Resolution:
 
 
 class PairIndex:
-    """Remembers 37 bytes of every pair: which two responses to which prompt, which one won, its votes, and its place."""
+    """Remembers 37 bytes of every pair: its two responses, which of them won, its votes, its place.
+
+    The two responses are told apart by their alphabetical order, whichever is chosen: "low" is the
+    one that comes first.
+    """
 
     def __init__(self) -> None:
-        self._keys, self._sides, self._for, self._against = (
-            array("Q"),
-            array("b"),
-            array("q"),
-            array("q"),
-        )
+        self._keys = array("Q")  # digest of the prompt and both responses
+        self._low_won = array("b")  # 1 where chosen is the low response, else 0
+        self._votes_for = array("q")  # for chosen, or NO_VOTES
+        self._votes_against = array("q")
         self._files: dict[str, int] = {}
-        self._file, self._line = array("I"), array("Q")
+        self._file = array("I")  # index into the keys of _files
+        self._line = array("Q")
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def place(self, number: int) -> tuple[str, int]:
-        """File and line of a pair."""
+        """Return file and line of a pair."""
         return list(self._files)[self._file[number]], self._line[number]
 
     def add(self, pair: Pair, place: tuple[str, int]) -> None:
-        """Pairs count from 0 in the order in which they are added."""
-        self._file.append(self._files.setdefault(place[0], len(self._files)))
-        self._line.append(place[1])
+        """Remember a pair; they are numbered from 0 in the order in which they are added."""
+        file, line = place
+        self._file.append(self._files.setdefault(file, len(self._files)))
+        self._line.append(line)
         low, high = sorted((pair.chosen, pair.rejected))
-        digest = hashlib.blake2b(
-            "\x00".join((pair.prompt_key, low, high)).encode(), digest_size=8
-        ).digest()
-        self._keys.append(int.from_bytes(digest, "little"))
-        self._sides.append(pair.chosen == low)
-        votes = pair.votes or (1, 0)  # a row without votes is one vote
-        self._for.append(votes[0] if pair.votes else -1)
-        self._against.append(votes[1])
+        self._keys.append(_digest(pair.prompt_key, low, high))
+        self._low_won.append(pair.chosen == low)
+        votes_for, votes_against = pair.votes or (NO_VOTES, 0)
+        self._votes_for.append(votes_for)
+        self._votes_against.append(votes_against)
 
     def votes(self) -> "np.ndarray[Any, np.dtype[np.int64]]":
-        """(V, 2) the votes that rows carried, in an order of the two responses that does not depend on who won."""
-        sides, votes = (
-            np.array(self._sides, bool),
-            np.stack([np.array(self._for), np.array(self._against)], axis=1),
-        )
-        counted = votes[:, 0] >= 0
-        return np.where(sides[:, None], votes, votes[:, ::-1])[counted].astype(np.int64)
+        """Return the votes (V, 2) of pairs that carry any, for the low and the high response."""
+        votes = np.stack([np.array(self._votes_for), np.array(self._votes_against)], axis=1)
+        low_won = np.array(self._low_won, bool)
+        low_first = np.where(low_won[:, None], votes, votes[:, ::-1])
+        carried = votes[:, 0] != NO_VOTES
+        return np.asarray(low_first[carried], np.int64)
 
-    def fates(self) -> dict[int, Resolution]:
-        """The pairs that share their responses with another pair; all others stay as they are."""
-        keys = np.frombuffer(self._keys, np.uint64) if self._keys else np.zeros(0, np.uint64)
-        order = np.argsort(keys, kind="stable")
-        edges = np.flatnonzero(np.diff(keys[order])) + 1
-        starts, ends = np.concatenate([[0], edges]), np.concatenate([edges, [len(keys)]])
+    def resolutions(self) -> dict[int, Resolution]:
+        """Return, by number, what becomes of pairs that share their responses with another pair.
+
+        All others stay as they are.
+        """
         found: dict[int, Resolution] = {}
-        for start, end in zip(
-            starts[ends - starts > 1].tolist(), ends[ends - starts > 1].tolist(), strict=True
-        ):
-            found |= self._settle(order[start:end].tolist())
+        for numbers in self._repeated():
+            found |= self._resolve(numbers)
         return found
 
-    def _settle(self, same: list[int]) -> dict[int, Resolution]:
-        """The side with more votes stays, once; with as many votes on both sides, none does."""
-        explicit = any(self._for[i] >= 0 for i in same)
-        votes = dict.fromkeys((0, 1), 0)
-        for i in same:
-            votes[self._sides[i]] += max(self._for[i], 0) if self._for[i] >= 0 else 1
-            votes[1 - self._sides[i]] += self._against[i]
-        contradict = len({self._sides[i] for i in same}) > 1
-        kind = "contradiction" if contradict else "duplicate"
-        if contradict and votes[0] == votes[1]:
-            return {
-                i: Resolution(False, None, kind, "as many votes for one response as for the other")
-                for i in same
-            }
-        winner = self._sides[same[0]] if not contradict else max(votes, key=votes.__getitem__)
-        first = next(i for i in same if self._sides[i] == winner)
-        counted = [votes[winner], votes[1 - winner]] if contradict or explicit else None
-        reason = (
-            f"outvoted or repeated, {votes[winner]} to {votes[1 - winner]}"
-            if contradict
-            else "the same pair came before"
-        )
+    def _repeated(self) -> Iterator[list[int]]:
+        """Yield, in order, the numbers of two or more pairs of the same prompt and responses."""
+        keys = np.array(self._keys, np.uint64)
+        order = np.argsort(keys, kind="stable")
+        edges = np.flatnonzero(np.diff(keys[order])) + 1
+        starts = np.concatenate([[0], edges])
+        ends = np.concatenate([edges, [len(keys)]])
+        several = ends - starts > 1
+        for start, end in zip(starts[several].tolist(), ends[several].tolist(), strict=True):
+            yield order[start:end].tolist()
+
+    def _resolve(self, numbers: list[int]) -> dict[int, Resolution]:
+        """Keep the first pair of the response with more votes; none where both have as many."""
+        winners = {self._low_won[i] for i in numbers}
+        votes = self._count(numbers)
+        if len(winners) == 1:
+            (winner,) = winners
+            kind = "duplicate"
+            reason = "the same pair came before"
+        elif votes[0] == votes[1]:
+            reason = "as many votes for one response as for the other"
+            return {i: Resolution(False, None, "contradiction", reason) for i in numbers}
+        else:
+            winner = int(votes[1] > votes[0])
+            kind = "contradiction"
+            reason = f"outvoted or repeated, {votes[winner]} to {votes[1 - winner]}"
+        first = next(i for i in numbers if self._low_won[i] == winner)
+        any_votes = any(self._votes_for[i] != NO_VOTES for i in numbers)
+        counted = [votes[winner], votes[1 - winner]]
         return {
-            i: Resolution(i == first, counted if i == first else None, kind, reason) for i in same
+            i: Resolution(
+                kept=i == first,
+                votes=counted if i == first and (any_votes or kind == "contradiction") else None,
+                kind=kind,
+                reason=reason,
+            )
+            for i in numbers
         }
+
+    def _count(self, numbers: list[int]) -> list[int]:
+        """Return the votes of pairs of the same responses: [for the high, for the low response]."""
+        votes = [0, 0]
+        for i in numbers:
+            winner = self._low_won[i]
+            # A pair without votes is one vote.
+            votes[winner] += 1 if self._votes_for[i] == NO_VOTES else self._votes_for[i]
+            votes[1 - winner] += self._votes_against[i]
+        return votes
+
+
+def _digest(*texts: str) -> int:
+    """Return 64 bits that stand for ``texts``."""
+    digest = hashlib.blake2b("\x00".join(texts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")

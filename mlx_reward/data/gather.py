@@ -1,4 +1,7 @@
-"""Pairs gathered on disk, then settled: each once, contradictions by vote, everything set aside written down."""
+"""Pairs gathered on disk, then resolved: each once, contradictions by vote.
+
+Everything that is set aside on the way is written down.
+"""
 
 import json
 from collections import Counter
@@ -9,7 +12,7 @@ from typing import TextIO
 
 from mlx_reward.config.data import DataSettings
 from mlx_reward.data.deduplicate import PairIndex
-from mlx_reward.data.ingest import Item, Rejected
+from mlx_reward.data.ingest import Item, SetAside
 from mlx_reward.data.pair import Pair, iterate_pairs
 from mlx_reward.data.sources.source import Place
 from mlx_reward.utils.errors import InputError
@@ -18,84 +21,92 @@ from mlx_reward.utils.progress import bar
 
 @dataclass
 class Gathered:
-    """What a first pass over the rows found; ``pairs`` and ``aside`` are files."""
+    """What a first pass over the rows found."""
 
-    pairs: Path
-    aside: Path
+    pairs_file: Path
+    set_aside_file: Path
     rows: int = 0
     bad_rows: int = 0
-    first_bad: Rejected | None = None
+    first_bad_row: SetAside | None = None
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)  # (kind, reason)
-    ledger: PairIndex = field(default_factory=PairIndex)
+    index: PairIndex = field(default_factory=PairIndex)
 
 
 def gather(items: Iterable[Item], folder: Path) -> Gathered:
     """Write pairs and what is set aside to files in ``folder``."""
-    found = Gathered(folder / "pairs.jsonl", folder / "aside.jsonl")
+    gathered = Gathered(folder / "pairs.jsonl", folder / "set_aside.jsonl")
     last: Place | None = None
     with (
-        found.pairs.open("w", encoding="utf-8") as pairs,
-        found.aside.open("w", encoding="utf-8") as aside,
+        gathered.pairs_file.open("w", encoding="utf-8") as pairs,
+        gathered.set_aside_file.open("w", encoding="utf-8") as set_aside,
     ):
         for place, item in items:
-            found.rows += place != last
+            if place != last:
+                gathered.rows += 1
             last = place
-            if isinstance(item, Rejected):
-                _set_aside(found, item, aside)
+            if isinstance(item, SetAside):
+                _set_aside(gathered, item, set_aside)
             else:
                 pairs.write(json.dumps(item.to_row(), ensure_ascii=False) + "\n")
-                found.ledger.add(item, place)
-    return found
+                gathered.index.add(item, place)
+    return gathered
 
 
-def reasons(found: Gathered) -> str:
-    """A line for each reason why something was set aside, the most frequent first."""
+def reason_lines(gathered: Gathered) -> str:
+    """Return a line for each reason why something was set aside, the most frequent first."""
     return "".join(
-        f"{n:>8} set aside as {kind}: {reason}\n"
-        for (kind, reason), n in found.reasons.most_common()
+        f"{count:>8} set aside as {kind}: {reason}\n"
+        for (kind, reason), count in gathered.reasons.most_common()
     )
 
 
-def refuse_if_bad(found: Gathered, settings: DataSettings) -> None:
+def refuse_if_bad(gathered: Gathered, settings: DataSettings) -> None:
     """Raise InputError where there are no rows, or more bad ones than ``settings`` allow."""
-    if found.rows == 0:
+    if gathered.rows == 0:
         raise InputError(f"{settings.source}: holds no rows; check data.source in params.yaml")
-    if found.first_bad and found.bad_rows > settings.max_bad_fraction * found.rows:
-        bad = found.first_bad
-        print(reasons(found), end="")
-        raise InputError(
-            f"{bad.file}, line {bad.line}: {bad.reason}; {found.bad_rows} of {found.rows} rows cannot be used, "
-            f"more than data.max_bad_fraction ({settings.max_bad_fraction:g})"
+    first = gathered.first_bad_row
+    if first is None or gathered.bad_rows <= settings.max_bad_fraction * gathered.rows:
+        return
+    print(reason_lines(gathered), end="")
+    raise InputError(
+        f"{first.file}, line {first.line}: {first.reason}; "
+        f"{gathered.bad_rows} of {gathered.rows} rows cannot be used, "
+        f"more than data.max_bad_fraction ({settings.max_bad_fraction:g})"
+    )
+
+
+def resolve(gathered: Gathered) -> Iterator[Pair]:
+    """Yield the pairs that stay, in order, with the votes of repeated ones counted together."""
+    resolutions = gathered.index.resolutions()
+    with gathered.set_aside_file.open("a", encoding="utf-8") as set_aside:
+        pairs = bar(
+            iterate_pairs(gathered.pairs_file),
+            total=len(gathered.index),
+            what="resolve",
+            unit="pair",
         )
-
-
-def settle(found: Gathered) -> Iterator[Pair]:
-    """The pairs that stay, in order, votes counted together."""
-    fates = found.ledger.fates()
-    with found.aside.open("a", encoding="utf-8") as aside:
-        pairs = bar(iterate_pairs(found.pairs), total=len(found.ledger), what="settle", unit="pair")
         for number, pair in enumerate(pairs):
-            fate = fates.get(number)
-            if fate is None or fate.kept:
-                yield (
-                    pair if fate is None or fate.votes is None else replace(pair, votes=fate.votes)
-                )
+            resolution = resolutions.get(number)
+            if resolution is None:
+                yield pair
+            elif resolution.kept:
+                yield pair if resolution.votes is None else replace(pair, votes=resolution.votes)
             else:
-                _set_aside(
-                    found, Rejected(*found.ledger.place(number), fate.kind, fate.reason), aside
-                )
+                file, line = gathered.index.place(number)
+                item = SetAside(file, line, resolution.kind, resolution.reason)
+                _set_aside(gathered, item, set_aside)
 
 
-def aside(found: Gathered) -> Iterator[dict[str, str | int]]:
-    """Everything that was set aside, after ``settle`` has run to its end."""
-    with found.aside.open(encoding="utf-8") as file:
+def set_aside_rows(gathered: Gathered) -> Iterator[dict[str, str | int]]:
+    """Yield everything that was set aside, after ``resolve`` has run to its end."""
+    with gathered.set_aside_file.open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
 
 
-def _set_aside(found: Gathered, item: Rejected, file: TextIO) -> None:
-    found.reasons[item.kind, item.reason] += 1
+def _set_aside(gathered: Gathered, item: SetAside, file: TextIO) -> None:
+    gathered.reasons[item.kind, item.reason] += 1
     if item.kind == "bad":
-        found.bad_rows += 1
-        found.first_bad = found.first_bad or item
+        gathered.bad_rows += 1
+        gathered.first_bad_row = gathered.first_bad_row or item
     file.write(json.dumps(asdict(item), ensure_ascii=False) + "\n")

@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from mlx_reward.data.formats.convert import Found
-from mlx_reward.data.formats.draft import Rated
 from mlx_reward.data.formats.groups import ranked
-from mlx_reward.data.formats.row import BadRow, Row, Tie
+from mlx_reward.data.formats.pair_row import RatedResponse
+from mlx_reward.data.formats.row import BadRow, Row, Tie, encodable
 from mlx_reward.data.pair import Pair
 from mlx_reward.data.ratings import Ratings
 from mlx_reward.data.sources.source import Place
 
 Converter = Callable[[Row], Iterator[Found]]
+Rows = Iterator[tuple[Place, Row | BadRow]]
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """A row, or a pair of one, that was set aside. ``kind``: bad, tie, duplicate or contradiction."""
+class SetAside:
+    """A row, or a pair of one, that is not used. ``kind``: bad, tie, duplicate or contradiction."""
 
     file: str
     line: int
@@ -27,85 +28,96 @@ class Rejected:
     reason: str
 
 
-Rows = Iterator[tuple[Place, Row | BadRow]]
-Item = tuple[Place, Pair | Rejected]
+Item = tuple[Place, Pair | SetAside]
 
 
-def pairs(rows: Rows, convert: Converter, group_by: str | None, ratings: Ratings) -> Iterator[Item]:
-    """Every pair and everything set aside, each with its place; rated responses are kept in ``ratings`` and come last."""
+def ingest(
+    rows: Rows, convert: Converter, group_by: str | None, ratings: Ratings
+) -> Iterator[Item]:
+    """Yield every pair and everything that is set aside, each with its place.
+
+    Rated responses are kept in ``ratings`` and their pairs come last. ``group_by`` names the field
+    that is a pair's group.
+    """
     for place, row in rows:
         try:
             if isinstance(row, BadRow):
                 raise row
             yield from _from_row(place, row, convert, group_by, ratings)
         except BadRow as error:
-            yield place, Rejected(*place, "bad", str(error))
-    for group in ratings.groups() if len(ratings) else ():
-        yield from _from_ratings(group)
+            yield _set_aside(place, "bad", error)
+    if len(ratings):
+        for group in ratings.groups():
+            yield from _from_ratings(group)
 
 
 def _from_row(
     place: Place, row: Row, convert: Converter, group_by: str | None, ratings: Ratings
 ) -> Iterator[Item]:
-    """All of a row or nothing: a row with one unusable pair gives none."""
+    """Yield all of a row or nothing: a row with one unusable pair gives none."""
     found = list(convert(row))
-    drafts = [item for item in found if not isinstance(item, (Tie, Rated))]
-    id, group = _id(place, row), _group(row, group_by)
+    id = _id(place, row)
+    group = _group(row, group_by)
+    pair_rows = []
     for item in found:
         if isinstance(item, Tie):
-            yield place, Rejected(*place, "tie", str(item))
-        elif isinstance(item, Rated):
+            yield _set_aside(place, "tie", item)
+        elif isinstance(item, RatedResponse):
             ratings.add(item, {"place": place, "id": id, "group": group})
-    for number, draft in enumerate(drafts):
-        yield place, Pair(**draft, id=id if len(drafts) == 1 else f"{id}/{number}", group=group)
+        else:
+            pair_rows.append(item)
+    for number, pair_row in enumerate(pair_rows):
+        own_id = id if len(pair_rows) == 1 else f"{id}/{number}"
+        yield place, Pair(**pair_row, id=own_id, group=group)
 
 
-def _from_ratings(group: list[tuple[Rated, dict[str, Any]]]) -> Iterator[Item]:
+def _from_ratings(group: list[tuple[RatedResponse, dict[str, Any]]]) -> Iterator[Item]:
+    """Yield the pairs of rated responses to one prompt, with place, id and group of the first."""
     first, origin = group[0]
-    place: Place = (origin["place"][0], origin["place"][1])
-    responses, scores = [rated.response for rated, _ in group], [rated.score for rated, _ in group]
+    file, line = origin["place"]
+    place: Place = (file, line)
     if len(group) == 1:
-        yield (
-            place,
-            Rejected(
-                *place,
-                "bad",
-                "the only response to its prompt, so there is nothing to compare it with",
-            ),
-        )
+        reason = "the only response to its prompt, so there is nothing to compare it with"
+        yield _set_aside(place, "bad", reason)
         return
+    responses = [rated.response for rated, _ in group]
+    scores = [rated.score for rated, _ in group]
     try:
-        drafts = list(ranked(first.prompt, responses, scores, {"subset": first.subset}))
+        found = list(ranked(first.prompt, responses, scores, {"subset": first.subset}))
     except BadRow as error:
-        yield place, Rejected(*place, "bad", str(error))
+        yield _set_aside(place, "bad", error)
         return
-    for number, item in enumerate(drafts):
+    for number, item in enumerate(found):
         if isinstance(item, Tie):
-            yield place, Rejected(*place, "tie", str(item))
+            yield _set_aside(place, "tie", item)
         else:
             yield place, Pair(**item, id=f"{origin['id']}/{number}", group=origin["group"])
 
 
+def _set_aside(place: Place, kind: str, reason: object) -> Item:
+    file, line = place
+    # Names of columns may hold half a surrogate pair, which no file can.
+    printable = str(reason).encode(errors="replace").decode()
+    return place, SetAside(file, line, kind, printable)
+
+
 def _id(place: Place, row: Row) -> str:
+    """Return the row's own id, or one made of its file and line."""
     own = row.get("id")
-    return (
-        str(own)
-        if isinstance(own, (str, int)) and str(own).isprintable()
-        else f"{Path(place[0]).name.split('.')[0]}-{place[1]}"
-    )
+    if isinstance(own, (str, int)) and str(own).isprintable():
+        return str(own)
+    file, line = place
+    return f"{Path(file).name.split('.')[0]}-{line}"
 
 
 def _group(row: Row, group_by: str | None) -> str | None:
+    """Return the value of the field ``group_by``, of the row or an object that tools put in it."""
     if group_by is None:
         return None
-    for fields in (
-        row,
-        *(row[name] for name in ("data", "fields", "metadata") if isinstance(row.get(name), dict)),
-    ):
-        if fields.get(group_by) is not None:
-            return (
-                json.dumps(fields[group_by])
-                if isinstance(fields[group_by], (dict, list))
-                else str(fields[group_by])
-            )
+    for fields in (row, row.get("data"), row.get("fields"), row.get("metadata")):
+        if isinstance(fields, dict) and fields.get(group_by) is not None:
+            value = fields[group_by]
+            if isinstance(value, (dict, list)):
+                return json.dumps(value)
+            return encodable(group_by, str(value))
     raise BadRow(f"field '{group_by}', which split.group_by names, is missing")

@@ -1,4 +1,4 @@
-"""A preference: one prompt, a chosen and a rejected response. Every format is converted to this once, at the door."""
+"""A preference: one prompt, a chosen and a rejected response. Every format is converted to it."""
 
 import dataclasses
 import json
@@ -8,19 +8,31 @@ from typing import Any
 
 from mlx_reward.utils.files import read_jsonl
 
-Message = dict[str, str]
+Message = dict[str, str]  # {"role", "content"}
+Prompt = str | list[Message]  # a user's text, or a conversation that ends with the user
+
+
+def as_messages(prompt: Prompt) -> list[Message]:
+    """Return ``prompt`` as a conversation; a plain text becomes one message of the user."""
+    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+
+
+def prompt_key(prompt: Prompt) -> str:
+    """Return a text that is equal for equal prompts, whether plain text or messages."""
+    return json.dumps([[m["role"], m["content"]] for m in as_messages(prompt)])
 
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """``prompt`` is a user's text or a conversation that ends with the user. Optional fields are None where unknown.
+    """A prompt and the two responses that were compared. Optional fields are None where unknown.
 
-    ``group``: the value of the field that ``split.group_by`` names. ``preference_strength``: how much better chosen is, in the
-    data's own units. ``votes``: [chosen, rejected] counts. ``agreement``: share of annotators for chosen (sometimes below
-    one half in real data, where votes are weighted).
+    ``group`` is the value of the field that ``split.group_by`` names. ``preference_strength`` says
+    how much better chosen is, in the data's own units. ``votes`` are [chosen, rejected] counts.
+    ``agreement`` is the share of annotators for chosen; real data with weighted votes sometimes has
+    it below one half. ``defect`` names what is wrong with the rejected response.
     """
 
-    prompt: str | list[Message]
+    prompt: Prompt
     chosen: str
     rejected: str
     id: str
@@ -33,32 +45,27 @@ class Pair:
 
     @property
     def prompt_key(self) -> str:
-        """Equal for equal prompts, whichever form they have."""
-        messages = (
-            [{"role": "user", "content": self.prompt}]
-            if isinstance(self.prompt, str)
-            else self.prompt
-        )
-        return json.dumps([[m["role"], m["content"]] for m in messages])
+        """The ``prompt_key`` of this pair's prompt."""
+        return prompt_key(self.prompt)
 
     @property
     def label(self) -> float:
-        """Share of the judges for chosen, 1 where only the preference is known."""
+        """Share of the judges for chosen; 1 where only the preference is known."""
         if self.votes is not None and sum(self.votes) > 0:
             return self.votes[0] / sum(self.votes)
         return 1.0 if self.agreement is None else self.agreement
 
     def to_row(self) -> dict[str, Any]:
-        """The JSON object of this pair; fields that are None are left out."""
+        """Return the JSON object of this pair, without the fields that are None."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """Pairs that stage ``data`` or ``split`` wrote."""
+    """Read all pairs of a file that stage ``data`` or ``split`` wrote."""
     return list(iterate_pairs(path))
 
 
 def iterate_pairs(path: Path) -> Iterator[Pair]:
-    """The same, one by one, for files larger than memory."""
+    """Read such a file pair by pair, for files larger than memory."""
     for row in read_jsonl(path):
         yield Pair(**row)

@@ -1,4 +1,4 @@
-"""What is in the pairs: figures for metrics/data.json."""
+"""What is in the pairs: the metrics of metrics/data.json."""
 
 import hashlib
 from collections import Counter
@@ -11,58 +11,63 @@ import numpy as np
 from mlx_reward.data.gather import Gathered
 from mlx_reward.data.pair import Pair
 
-Figures = dict[str, int | float]
+Metrics = dict[str, int | float]
 
 
 class DataStats:
-    """Counts over a stream of pairs; remembers a digest of every different prompt and the votes."""
+    """Counts over a stream of pairs; remembers a digest of every different prompt."""
 
     def __init__(self) -> None:
         self.subsets: Counter[str] = Counter()
-        self._prompts: set[bytes] = set()
-        self._agreement, self._with_agreement = 0.0, 0
-        self._longer_wins = 0.0
-        self._characters: Counter[str] = Counter()
         self._pairs = 0
+        self._prompts: set[bytes] = set()
+        self._longer_wins = 0.0
+        self._chosen_characters = 0
+        self._rejected_characters = 0
+        self._agreement = 0.0
+        self._with_agreement = 0
 
-    def watch(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
-        """The same pairs, counted as they pass."""
+    def count(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
+        """Yield ``pairs`` again, each counted as it passes."""
         for pair in pairs:
             self._add(pair)
             yield pair
 
-    def figures(self) -> Figures:
-        """Means over all pairs; what no row says is left out."""
-        found: Figures = {
+    def metrics(self) -> Metrics:
+        """Return counts, and means over all pairs; ``agreement_mean`` only where rows carry any."""
+        pairs = max(self._pairs, 1)
+        found: Metrics = {
             "pairs": self._pairs,
             "prompts": len(self._prompts),
             "subsets": len(self.subsets),
-            "longer_wins": self._longer_wins / max(self._pairs, 1),
-            "chosen_characters_mean": self._characters["chosen"] / max(self._pairs, 1),
-            "rejected_characters_mean": self._characters["rejected"] / max(self._pairs, 1),
+            "longer_wins": self._longer_wins / pairs,
+            "chosen_characters_mean": self._chosen_characters / pairs,
+            "rejected_characters_mean": self._rejected_characters / pairs,
         }
         if self._with_agreement:
             found["agreement_mean"] = self._agreement / self._with_agreement
         return found
 
     def _add(self, pair: Pair) -> None:
+        chosen = len(pair.chosen)
+        rejected = len(pair.rejected)
         self._pairs += 1
         self._prompts.add(hashlib.blake2b(pair.prompt_key.encode(), digest_size=8).digest())
         self.subsets[pair.subset or "(none)"] += 1
-        self._characters["chosen"] += len(pair.chosen)
-        self._characters["rejected"] += len(pair.rejected)
-        self._longer_wins += 0.5 * (
-            (len(pair.chosen) > len(pair.rejected)) + (len(pair.chosen) >= len(pair.rejected))
-        )
+        self._chosen_characters += chosen
+        self._rejected_characters += rejected
+        self._longer_wins += 0.5 if chosen == rejected else float(chosen > rejected)
         if pair.agreement is not None:
             self._agreement += pair.agreement
             self._with_agreement += 1
 
 
-def agreement_figures(votes: "np.ndarray[Any, np.dtype[np.int64]]") -> Figures:
-    """Krippendorff's alpha (nominal) of ``votes`` (V, 2), counts for two responses whose order does not depend on them.
+def agreement_metrics(votes: "np.ndarray[Any, np.dtype[np.int64]]") -> Metrics:
+    """Return Krippendorff's alpha (nominal) of ``votes`` (V, 2), and how many pairs it is of.
 
-    Nothing where no two judges met on a pair, or all said the same. Source: Krippendorff, Content Analysis, 2004, ch. 11.
+    The votes are counts for two responses, in an order that does not depend on the votes. Nothing
+    is returned where no two judges met on a pair, or all said the same. Source: Krippendorff,
+    Content Analysis, 2004, ch. 11.
     """
     counts = votes[votes.sum(axis=1) >= 2]
     if not len(counts) or (counts.sum(axis=0) == 0).any():
@@ -71,12 +76,15 @@ def agreement_figures(votes: "np.ndarray[Any, np.dtype[np.int64]]") -> Figures:
     return {"pairs_with_votes": len(counts), "krippendorff_alpha": float(alpha)}
 
 
-def set_aside_figures(found: Gathered) -> dict[str, int]:
-    """How many rows came in, and how many of what were set aside."""
+def set_aside_counts(gathered: Gathered) -> dict[str, int]:
+    """Return how many rows came in, and how many rows and pairs were set aside, by kind."""
     kinds = Counter[str]()
-    for (kind, _), count in found.reasons.items():
+    for (kind, _), count in gathered.reasons.items():
         kinds[kind] += count
-    names = {"ties": "tie", "duplicates": "duplicate", "contradictions": "contradiction"}
-    return {"rows": found.rows, "rows_bad": found.bad_rows} | {
-        name: kinds[kind] for name, kind in names.items()
+    return {
+        "rows": gathered.rows,
+        "rows_bad": gathered.bad_rows,
+        "ties": kinds["tie"],
+        "duplicates": kinds["duplicate"],
+        "contradictions": kinds["contradiction"],
     }

@@ -13,6 +13,7 @@ from mlx_reward.engine.prefix_cache import PrefixCache, PrefixedCache
 from mlx_reward.engine.prefix_groups import PrefixGroup
 from mlx_reward.engine.runner import Runner
 from mlx_reward.model.network import last_states
+from mlx_reward.utils.grouping import group_indices
 
 
 def rewards(
@@ -47,10 +48,8 @@ def _same_prefix_length(groups: list[PrefixGroup]) -> list[list[PrefixGroup]]:
     """Put together what can run without padding the prefixes, for not every architecture masks them
     one by one.
     """
-    by_length: dict[int, list[PrefixGroup]] = {}
-    for group in groups:
-        by_length.setdefault(group.prefix_length, []).append(group)
-    return list(by_length.values())
+    by_length = group_indices(group.prefix_length for group in groups)
+    return [[groups[i] for i in indices] for indices in by_length.values()]
 
 
 def _text_ids(groups: list[PrefixGroup]) -> list[int]:

@@ -6,6 +6,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+from mlx_reward.utils.grouping import group_indices
+
 
 @dataclass(frozen=True)
 class PrefixGroup:
@@ -37,10 +39,8 @@ def group_by_prefix(
 
     Without ``share`` every text stands alone.
     """
-    by_prompt: dict[Hashable, list[int]] = {}
-    for i, prompt in enumerate(prompts):
-        by_prompt.setdefault(prompt if share else i, []).append(i)
-    groups = [_group(texts, text_ids) for text_ids in by_prompt.values()]
+    keys = prompts if share else range(len(prompts))
+    groups = [_group(texts, text_ids) for text_ids in group_indices(keys).values()]
     return sorted(groups, key=lambda group: -group.longest)
 
 

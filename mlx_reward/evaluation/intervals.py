@@ -8,6 +8,8 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mlx_reward.utils.grouping import group_indices
+
 REPLICATES = 1000
 Indices = NDArray[np.int64]
 
@@ -16,10 +18,7 @@ def draws(
     prompts: Sequence[Hashable], seed: int = 0, replicates: int = REPLICATES
 ) -> list[Indices]:
     """Indices of pairs, once for each replicate: as many prompts as there are, drawn with replacement, all their pairs."""
-    members: dict[Hashable, list[int]] = {}
-    for i, prompt in enumerate(prompts):
-        members.setdefault(prompt, []).append(i)
-    groups = [np.array(m, dtype=np.int64) for m in members.values()]
+    groups = [np.array(pairs, dtype=np.int64) for pairs in group_indices(prompts).values()]
     rng = np.random.default_rng(seed)
     return [
         np.concatenate([groups[g] for g in rng.integers(len(groups), size=len(groups))])

@@ -9,6 +9,7 @@ import numpy as np
 from mlx_reward.data.dataset import PreferenceDataset
 from mlx_reward.evaluation.intervals import draws, interval
 from mlx_reward.utils.arrays import Array
+from mlx_reward.utils.grouping import group_indices
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,11 @@ def groups_of(test: PreferenceDataset, rewards: Array) -> list[Group]:
     wins = np.bincount(test.chosen, minlength=len(test.texts)) - np.bincount(
         test.rejected, minlength=len(test.texts)
     )
-    members: dict[str, list[int]] = {}
-    for i, prompt in enumerate(test.prompts):
-        members.setdefault(prompt, []).append(i)
-    return [Group(wins[m].astype(np.float64), rewards[m]) for m in members.values() if len(m) >= 3]
+    return [
+        Group(wins[texts].astype(np.float64), rewards[texts])
+        for texts in group_indices(test.prompts).values()
+        if len(texts) >= 3
+    ]
 
 
 def _varies(group: Group) -> bool:

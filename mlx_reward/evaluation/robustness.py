@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlx_reward.data.chat import Renderer, TooLong
-from mlx_reward.data.pair import Pair
+from mlx_reward.data.pair import prompt_key
 from mlx_reward.evaluation.intervals import draws, interval
-from mlx_reward.evaluation.probes import Probe, Prompt
+from mlx_reward.evaluation.probes import Probe
 from mlx_reward.utils.arrays import Array
 
 EXAMPLES = 3
@@ -45,7 +45,8 @@ def _render(probe: Probe, renderer: Renderer, texts: dict[tuple[str, str], list[
     wanted += [(probe.prompt, probe.before)] if probe.before is not None else []
     try:
         rendered = {
-            (_key(prompt), text): renderer.render(prompt, text).tokens for prompt, text in wanted
+            (prompt_key(prompt), text): renderer.render(prompt, text).tokens
+            for prompt, text in wanted
         }
     except TooLong:
         return False
@@ -55,7 +56,7 @@ def _render(probe: Probe, renderer: Renderer, texts: dict[tuple[str, str], list[
 
 def _gains(probe: Probe, rewards: dict[tuple[str, str], float]) -> tuple[float, bool]:
     """How much more reward the worse response gets, and whether the probe counts: the model was right before."""
-    key = _key(probe.prompt)
+    key = prompt_key(probe.prompt)
     gain = rewards[key, probe.worse] - rewards[key, probe.better]
     return gain, probe.before is None or rewards[key, probe.before] < rewards[key, probe.better]
 
@@ -94,7 +95,3 @@ def _examples(rows: Sequence[tuple[Probe, float, bool]]) -> list[Row]:
         }
         for p, gain in worst[:EXAMPLES]
     ]
-
-
-def _key(prompt: Prompt) -> str:
-    return Pair(prompt=prompt, chosen="", rejected="", id="").prompt_key

@@ -14,6 +14,7 @@ from mlx_reward.evaluation.plot_rows import histogram_rows, reliability_rows
 from mlx_reward.evaluation.ranking import groups_of, ranking_figures
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.grouping import group_indices
 
 Figures = dict[str, Any]
 Row = dict[str, float | int | str]
@@ -86,12 +87,10 @@ def plot_rows(
 
 def subset_rows(test: PreferenceDataset, logits: Array, bins: int) -> list[Row]:
     """Accuracy of each subset with its interval, and its ECE, the largest subset first."""
-    members: dict[str, list[int]] = {}
-    for i, pair in enumerate(test.pairs):
-        members.setdefault(pair.subset or "(none)", []).append(i)
+    subsets = group_indices(pair.subset or "(none)" for pair in test.pairs)
     return [
-        _subset_row(name, test, logits, bins, members[name])
-        for name in sorted(members, key=lambda n: (-len(members[n]), n))
+        _subset_row(name, test, logits, bins, subsets[name])
+        for name in sorted(subsets, key=lambda n: (-len(subsets[n]), n))
     ]
 
 

@@ -14,7 +14,7 @@ from scipy.special import expit
 from mlx_reward.data.chat import Renderer, load_renderer
 from mlx_reward.data.formats.conversation import end_with_response, read_prompt
 from mlx_reward.data.formats.row import BadRow, text
-from mlx_reward.data.pair import Message, Pair
+from mlx_reward.data.pair import Message, Prompt, prompt_key
 from mlx_reward.engine.engine import BATCH_TOKENS, Engine
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
 from mlx_reward.evaluation.calibration import Calibrator
@@ -24,7 +24,6 @@ from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import read_json
 
 T = TypeVar("T")
-Prompt = str | list[Message]
 Normalization = Literal["zscore", "sigmoid"]
 
 
@@ -174,7 +173,7 @@ class RewardModel:
     def encode(self, prompt: Prompt, response: str, place: str = "") -> tuple[str, list[int]]:
         """What ``score_tokens`` takes: a key, equal for equal prompts, and the token ids of the whole conversation."""
         prompt = _checked(read_prompt, f"prompt{place}", prompt)
-        return _key(prompt), self.renderer.render(
+        return prompt_key(prompt), self.renderer.render(
             prompt, _checked(text, f"response{place}", response)
         ).tokens
 
@@ -202,10 +201,6 @@ def _checked(check: Callable[[str, Any], T], field: str, value: Any) -> T:
         return check(field, value)
     except BadRow as error:
         raise InputError(str(error)) from None
-
-
-def _key(prompt: Prompt) -> str:
-    return Pair(prompt=prompt, chosen="", rejected="", id="").prompt_key
 
 
 def backbone_of(folder: Path) -> Path:

@@ -14,6 +14,7 @@ from mlx_lm.tokenizer_utils import load
 from mlx_reward.backbones.load import load_language_model
 from mlx_reward.data.formats.conversation import read_prompt
 from mlx_reward.data.formats.row import BadRow
+from mlx_reward.data.pair import as_messages
 
 Row = dict[str, Any]
 
@@ -50,7 +51,7 @@ class Sampler:
         return found
 
     def _tokens(self, prompt: str | list[dict[str, str]]) -> list[int]:
-        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        messages = as_messages(prompt)
         return list(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True))
 
     def _generate(self, prompts: list[list[int]]) -> list[list[str]]:

@@ -7,11 +7,17 @@ from mlx_reward.config.data import DataSettings
 from mlx_reward.config.reader import read_section
 from mlx_reward.config.split import SplitSettings
 from mlx_reward.data.formats.convert import converter
-from mlx_reward.data.gather import aside, gather, reasons, refuse_if_bad, settle
-from mlx_reward.data.ingest import pairs
+from mlx_reward.data.gather import (
+    gather,
+    reason_lines,
+    refuse_if_bad,
+    resolve,
+    set_aside_rows,
+)
+from mlx_reward.data.ingest import ingest
 from mlx_reward.data.ratings import Ratings
 from mlx_reward.data.sources.source import open_source
-from mlx_reward.data.stats import DataStats, agreement_figures, set_aside_figures
+from mlx_reward.data.stats import DataStats, agreement_metrics, set_aside_counts
 from mlx_reward.pipeline import paths
 from mlx_reward.utils.files import write_json, write_jsonl
 
@@ -31,17 +37,17 @@ def main() -> None:
         Ratings(Path(scratch)) as ratings,
     ):
         found = gather(
-            pairs(source.rows, converter(source.format), group_by, ratings), Path(scratch)
+            ingest(source.rows, converter(source.format), group_by, ratings), Path(scratch)
         )
         refuse_if_bad(found, settings)
-        survey = DataStats()
-        count = write_jsonl(paths.PAIRS, (pair.to_row() for pair in survey.watch(settle(found))))
-        write_jsonl(paths.REJECTED_ROWS, aside(found))
-    votes = agreement_figures(found.ledger.votes())
-    print(reasons(found), end="")
-    write_json(paths.METRICS / "data.json", set_aside_figures(found) | survey.figures() | votes)
+        stats = DataStats()
+        count = write_jsonl(paths.PAIRS, (pair.to_row() for pair in stats.count(resolve(found))))
+        write_jsonl(paths.REJECTED_ROWS, set_aside_rows(found))
+    agreement = agreement_metrics(found.index.votes())
+    print(reason_lines(found), end="")
+    write_json(paths.METRICS / "data.json", set_aside_counts(found) | stats.metrics() | agreement)
     write_json(
         paths.PLOTS / "subsets.json",
-        [{"subset": name, "pairs": n} for name, n in survey.subsets.most_common(50)],
+        [{"subset": name, "pairs": n} for name, n in stats.subsets.most_common(50)],
     )
     print(f"{count} pairs from {found.rows} rows of {settings.source}")

@@ -9,9 +9,14 @@ from mlx_reward.config.split import SplitSettings
 from mlx_reward.config.train import TrainSettings
 from mlx_reward.data.chat import load_renderer
 from mlx_reward.data.pair import iterate_pairs
-from mlx_reward.data.split_stats import sample, token_figures, vocabulary_overlap
+from mlx_reward.data.split_stats import (
+    even_sample,
+    token_lengths,
+    token_metrics,
+    vocabulary_overlap,
+)
 from mlx_reward.data.splitting.benchmarks import read_prompts
-from mlx_reward.data.splitting.plan import SIDES, plan
+from mlx_reward.data.splitting.plan import SPLITS, plan_splits
 from mlx_reward.evaluation.plot_rows import length_rows
 from mlx_reward.pipeline import paths
 from mlx_reward.utils.files import deal_lines, write_json
@@ -26,22 +31,24 @@ def main() -> None:
         with paths.PAIRS.open("rb") as file:
             total = sum(1 for _ in file)
         pairs = bar(iterate_pairs(paths.PAIRS), total=total, what="prompts", unit="pair")
-        planned = plan(pairs, benchmark, settings, Path(scratch))
+        planned = plan_splits(pairs, benchmark, settings, Path(scratch))
     outputs = (paths.TRAIN, paths.VALID, paths.TEST)
-    sizes = deal_lines(paths.PAIRS, outputs, planned.sides)
-    samples = [sample(iterate_pairs(path), size) for path, size in zip(outputs, sizes, strict=True)]
-    tokens, lengths = token_figures(samples[0], load_renderer(paths.BASE, 1 << 20), limit)
+    sizes = deal_lines(paths.PAIRS, outputs, planned.splits)
+    samples = [
+        even_sample(iterate_pairs(path), size) for path, size in zip(outputs, sizes, strict=True)
+    ]
+    lengths = token_lengths(samples[0], load_renderer(paths.BASE, 1 << 20))
     figures = (
-        {f"{side}_pairs": size for side, size in zip(SIDES, sizes, strict=True)}
-        | planned.figures
-        | tokens
+        {f"{split}_pairs": size for split, size in zip(SPLITS, sizes, strict=True)}
+        | planned.metrics
+        | token_metrics(lengths, limit)
     )
     write_json(
         paths.METRICS / "split.json",
         figures | {"vocabulary_overlap": vocabulary_overlap(samples[0], samples[2])},
     )
     write_json(paths.PLOTS / "tokens.json", length_rows(lengths))
-    print(", ".join(f"{size} pairs in {side}" for side, size in zip(SIDES, sizes, strict=True)))
+    print(", ".join(f"{size} pairs in {split}" for split, size in zip(SPLITS, sizes, strict=True)))
     print(
         f"{figures['groups']} groups of {figures['prompts']} prompts; "
         f"{figures['prompts_linked']} prompts are nearly another"

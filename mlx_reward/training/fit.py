@@ -18,6 +18,7 @@ from mlx_reward.training.distributed import DataParallel
 from mlx_reward.training.state import LogHistory, StateFile, trainable_weights
 from mlx_reward.training.tracking import Log, silent
 from mlx_reward.training.trainer import Features, train
+from mlx_reward.utils.grouping import group_indices
 
 SAMPLE = 256  # texts whose rewards give mean and std: the mean's standard error is std / 16
 
@@ -115,10 +116,7 @@ def sample_texts(prompts: Sequence[Hashable], seed: int) -> list[int]:
     ``prompts`` (N,) are the prompts of the texts. A few texts of each prompt share what they begin
     with, so they are quicker to score than as many texts of different prompts.
     """
-    texts_of_prompt: dict[Hashable, list[int]] = {}
-    for text_id, prompt in enumerate(prompts):
-        texts_of_prompt.setdefault(prompt, []).append(text_id)
-    groups = list(texts_of_prompt.values())
+    groups = list(group_indices(prompts).values())
     drawn = np.random.default_rng(seed).permutation(len(groups))[:SAMPLE]
     text_ids = [text_id for group in drawn for text_id in groups[group]]
     return text_ids[:SAMPLE]

@@ -115,8 +115,8 @@ def make_loss_fn(pairs: Sequence[Pair], settings: LossSettings) -> LossFn:
         rewards_rejected = rewards[mx.array(batch.rejected)]
         targets = Targets(
             chosen_texts=batch.chosen,
-            labels=smooth_labels(mx.array(labels[batch.members]), settings.label_smoothing),
-            margins=mx.array(margins[batch.members]),
+            labels=smooth_labels(mx.array(labels[batch.pair_ids]), settings.label_smoothing),
+            margins=mx.array(margins[batch.pair_ids]),
         )
         value = loss(rewards_chosen, rewards_rejected, targets)
         if settings.centering:

@@ -10,9 +10,8 @@ import mlx.nn as nn
 import mlx.optimizers as optim
 import numpy as np
 from mlx.utils import tree_map
-from numpy.typing import NDArray
 
-from mlx_reward.data.dataset import Batch, PreferenceDataset, collate
+from mlx_reward.data.dataset import Batch, PairIds, PreferenceDataset, collate
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.evaluation.metrics import accuracy
@@ -20,7 +19,6 @@ from mlx_reward.model.network import RewardNetwork
 from mlx_reward.training.distributed import DataParallel
 from mlx_reward.training.losses import LossFn
 
-PairIds = NDArray[np.int64]  # (P,) indices of the training pairs of a step
 ValueAndGrad = Callable[[RewardNetwork, Batch], tuple[tuple[mx.array, mx.array], Any]]
 
 

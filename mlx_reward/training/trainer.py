@@ -10,7 +10,7 @@ import mlx.optimizers as optim
 import numpy as np
 
 from mlx_reward.config.train import TrainSettings
-from mlx_reward.data.dataset import PreferenceDataset
+from mlx_reward.data.dataset import PairIds, PreferenceDataset
 from mlx_reward.data.sampler import batch_sampler
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.features import FrozenFeatures
@@ -26,7 +26,7 @@ from mlx_reward.training.state import (
     TrainerState,
     trainable_weights,
 )
-from mlx_reward.training.step import PairIds, StepResult, TrainStep, make_train_step
+from mlx_reward.training.step import StepResult, TrainStep, make_train_step
 from mlx_reward.training.tracking import Log, silent
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.progress import bar

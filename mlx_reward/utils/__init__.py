@@ -1,4 +1,5 @@
-"""What any program needs: one-line errors, files that appear whole, tensors on disk, progress bars, the cache folder.
+"""What any program needs.
 
-Knows nothing of rewards, models or preferences, and imports no other room.
+One-line errors, files that appear whole, tensors on disk, progress bars, the cache folder,
+grouping. Knows nothing of rewards, models or preferences, and imports no other room.
 """

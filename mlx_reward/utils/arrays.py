@@ -1,4 +1,4 @@
-"""The type of figures: arrays of float64."""
+"""The type of rewards, margins and metrics: arrays of float64."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,21 +1,38 @@
-"""Where things are kept that are fetched or made once for every project on this machine."""
+"""The folder for what is fetched or made once for every project on this machine."""
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
+import platformdirs
+
+NAME = "mlx-reward"
+
 
 def cache_folder() -> Path:
-    """$XDG_CACHE_HOME/mlx-reward, by default in ~/.cache (~/Library/Caches on a Mac); a temporary one if not writable."""
-    default = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    wanted = Path(os.environ.get("XDG_CACHE_HOME") or default) / "mlx-reward"
+    """Return the cache folder, and make it if it is not there.
+
+    It is $XDG_CACHE_HOME/mlx-reward, else the platform's own: ~/.cache/mlx-reward on Linux,
+    ~/Library/Caches/mlx-reward on a Mac. Where that cannot be written, it is a temporary folder.
+    """
+    wanted = _wanted()
     try:
         wanted.mkdir(parents=True, exist_ok=True)
-        if os.access(wanted, os.W_OK):
-            return wanted
     except OSError:
-        pass
-    fallback = Path(tempfile.gettempdir()) / f"mlx-reward-{os.getuid()}"
-    fallback.mkdir(mode=0o700, exist_ok=True)
-    return fallback
+        return _temporary()
+    return wanted if os.access(wanted, os.W_OK) else _temporary()
+
+
+def _wanted() -> Path:
+    # Read here too, because older releases of platformdirs do not on a Mac.
+    xdg_cache_home = os.environ.get("XDG_CACHE_HOME")
+    if xdg_cache_home:
+        return Path(xdg_cache_home) / NAME
+    return platformdirs.user_cache_path(NAME)
+
+
+def _temporary() -> Path:
+    """Return a temporary folder of this user; platformdirs does not look for a writable one."""
+    folder = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder

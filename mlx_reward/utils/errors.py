@@ -1,4 +1,4 @@
-"""One line for a person's mistake, a traceback only for ours."""
+"""One line for what a user can mend, a traceback only for an error in this program."""
 
 import errno
 import sys
@@ -14,11 +14,11 @@ _REMEDIES = {
 
 
 class InputError(Exception):
-    """Something given to the program cannot be used. The message is one line: where, what, remedy."""
+    """What the user gave cannot be used. The message is one line: where, what, remedy."""
 
 
 def run(main: Callable[[], None]) -> int:
-    """Run ``main`` and return its exit status, turning foreseeable failures into one line on stderr."""
+    """Run ``main`` and return its exit status; a foreseeable failure is one line on stderr."""
     try:
         main()
     except InputError as error:
@@ -35,7 +35,10 @@ def run(main: Callable[[], None]) -> int:
 
 
 def quiet_interrupts() -> None:
-    """Answer Ctrl-C with one line, at any moment, imports included; temporary files are removed on the way out."""
+    """Print one line instead of a traceback on Ctrl-C, even during imports.
+
+    KeyboardInterrupt still unwinds, so that temporary files are removed.
+    """
     default = sys.excepthook
 
     def hook(

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all: written under a temporary name beside the target, then renamed."""
+"""Files that appear whole or not at all: written under a temporary name, then renamed."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from mlx_reward.utils.errors import InputError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path in the folder of ``path``; renamed to ``path`` on success, removed on any failure."""
+    """Give a temporary path beside ``path``; it is renamed on success, removed on any failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -28,7 +28,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside ``path``; takes the place of ``path`` on success, removed on any failure."""
+    """Give a temporary folder beside ``path``; it replaces ``path``, or is removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
@@ -42,20 +42,21 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def _umask() -> int:
+    """Return the process's umask, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 def write_json(path: Path, value: Any) -> None:
-    """``value`` as indented JSON; NaN and infinity raise ValueError, for they are not JSON."""
+    """Write ``value`` as indented JSON; NaN and infinity, which are not JSON, raise ValueError."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def read_json(path: Path, remedy: str) -> Any:
-    """The JSON in ``path``; ``remedy`` tells what to do where it is missing or damaged."""
+    """Return the JSON in ``path``; InputError with ``remedy`` where it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -65,7 +66,7 @@ def read_json(path: Path, remedy: str) -> Any:
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
-    """One JSON object a line; returns how many were written."""
+    """Write one JSON object a line and return how many."""
     count = 0
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for row in rows:
@@ -74,21 +75,24 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     return count
 
 
-def deal_lines(path: Path, targets: Sequence[Path], sides: Iterable[int]) -> list[int]:
-    """Write line i of ``path`` to ``targets[sides[i]]``, or nowhere where there is no such target; the counts."""
+def deal_lines(path: Path, targets: Sequence[Path], target_of_line: Iterable[int]) -> list[int]:
+    """Write line i of ``path`` to ``targets[target_of_line[i]]`` and return the lines of each.
+
+    A line whose number is ``len(targets)`` or above is left out.
+    """
     counts = [0] * len(targets)
     with ExitStack() as stack, path.open("rb") as source:
         temporary = [stack.enter_context(whole_file(target)) for target in targets]
         files = [stack.enter_context(path.open("wb")) for path in temporary]
-        for line, side in zip(source, sides, strict=True):
-            if side < len(files):
-                files[side].write(line)
-                counts[side] += 1
+        for line, target in zip(source, target_of_line, strict=True):
+            if target < len(files):
+                files[target].write(line)
+                counts[target] += 1
     return counts
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows that an earlier stage wrote; anything else in the file raises InputError naming the line."""
+    """Yield rows that an earlier stage wrote; InputError names the line that is no such row."""
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
@@ -98,14 +102,11 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _row(path: Path, number: int, line: str) -> dict[str, Any]:
+    remedy = "run `dvc repro -f` to make it again"
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise InputError(
-            f"{path}, line {number}: not JSON ({error}); run `dvc repro -f` to make it again"
-        ) from None
+        raise InputError(f"{path}, line {number}: not JSON ({error}); {remedy}") from None
     if not isinstance(row, dict):
-        raise InputError(
-            f"{path}, line {number}: not a JSON object; run `dvc repro -f` to make it again"
-        )
+        raise InputError(f"{path}, line {number}: not a JSON object; {remedy}")
     return row

@@ -1,4 +1,7 @@
-"""Whether a stored result may be used again: digests of its inputs, of the code that computed it and of the libraries."""
+"""Digests that say whether a stored result may be used again.
+
+They are of its inputs, of the code that computed it, and of the versions of the libraries.
+"""
 
 import hashlib
 import json
@@ -16,10 +19,10 @@ def fingerprint(*parts: object) -> str:
 
 
 def code_digest(rooms: Iterable[str], package: Path = PACKAGE) -> str:
-    """Return a digest of every Python file of the named ``rooms`` of this package, and of the versions of LIBRARIES.
+    """Return a digest of all Python files of ``rooms`` of ``package``, and of LIBRARIES' versions.
 
-    A result that is stored under it is used again exactly as long as nothing that computed it has changed. FileNotFoundError
-    where a room does not exist, so that a renamed one cannot be left out in silence.
+    A result stored under it is used again exactly as long as nothing that computed it has changed.
+    A room that does not exist raises FileNotFoundError, so that a renamed one is not left out.
     """
     files = {
         f"{path.relative_to(package)}": path.read_text(encoding="utf-8")

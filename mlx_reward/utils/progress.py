@@ -1,4 +1,4 @@
-"""One progress bar for every long job: rate and time left, off when the output is not a terminal."""
+"""The progress bar of every long job: rate and time left, off where stderr is not a terminal."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,10 @@ from tqdm import tqdm
 def bar(
     items: Iterable[Any] | None = None, *, total: int | None, what: str, unit: str, initial: int = 0
 ) -> "tqdm[Any]":
-    """A tqdm bar over ``items`` (or to be moved by hand), ``total`` in ``unit``s, of which ``initial`` are done."""
+    """Return a tqdm bar over ``items``, or without ``items`` one that the caller updates.
+
+    ``total`` counts ``unit``s, of which ``initial`` are done.
+    """
     style: dict[str, Any] = {
         "unit_scale": unit == "B",
         "disable": None,

@@ -1,4 +1,4 @@
-"""Safetensors files that are whole: MLX does not notice a disk that is full."""
+"""Safetensors files that are whole: MLX does not notice a full disk."""
 
 import errno
 import os
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 def save(
     path: Path, tensors: "dict[str, mx.array]", metadata: dict[str, str] | None = None
 ) -> None:
-    """Write ``tensors`` and ``metadata``; OSError (ENOSPC) where fewer bytes arrived than were sent."""
+    """Write ``tensors`` and ``metadata``; OSError (ENOSPC) where the file is too small for them."""
     import mlx.core as mx  # here, so that this room loads no MLX
 
-    with path.open("wb") as file:  # a file, for to a name MLX would add its suffix
+    with path.open("wb") as file:  # not its name, to which MLX would add a suffix
         mx.save_safetensors(file, tensors, metadata={"format": "mlx", **(metadata or {})})
     if path.stat().st_size < sum(t.nbytes for t in tensors.values()):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

@@ -1,4 +1,4 @@
-"""params.yaml: what does not fit stops at once with one line naming key, value and what is allowed."""
+"""params.yaml: what does not fit is one line that names key, value and what is allowed."""
 
 import re
 from pathlib import Path
@@ -29,7 +29,10 @@ def test_the_projects_own_params_are_read() -> None:
 
 @pytest.mark.parametrize("written", ["1e-4", "1.0e-4", "1E-4", "0.0001", ".1e-3"])
 def test_a_number_may_be_written_as_dvc_writes_it(tmp_path: Path, written: str) -> None:
-    """`dvc exp run -S train.learning_rate=1.0e-4` leaves 0.0001 or 1e-04 in params.yaml; PyYAML alone reads text there."""
+    """`dvc exp run -S train.learning_rate=1.0e-4` leaves 0.0001 or 1e-04 in params.yaml.
+
+    PyYAML alone reads 1e-04 as text.
+    """
     path = tmp_path / "params.yaml"
     text = (ROOT / "params.yaml").read_text()
     path.write_text(re.sub(r"learning_rate: \S+", f"learning_rate: {written}", text))
@@ -38,7 +41,7 @@ def test_a_number_may_be_written_as_dvc_writes_it(tmp_path: Path, written: str) 
 
 @pytest.mark.parametrize(("written", "read"), [("off", "off"), ("auto", "auto"), ("2.5", 2.5)])
 def test_off_is_a_word_as_it_is_for_dvc(tmp_path: Path, written: str, read: object) -> None:
-    """PyYAML alone reads YAML 1.1, where off is false: the value that params.yaml names was refused."""
+    """PyYAML alone reads YAML 1.1, where off is false, and refused what params.yaml names."""
     path = tmp_path / "params.yaml"
     path.write_text(
         (ROOT / "params.yaml").read_text().replace("frozen_cache: auto", f"frozen_cache: {written}")

@@ -7,7 +7,8 @@ from mlx_reward.utils.errors import InputError
 from tests.tiny import tokenizer
 
 GEMMA_LIKE = (
-    "{{ '<|endoftext|>' }}{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    "{{ '<|endoftext|>' }}{% for m in messages %}"
+    "{% if m['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
     "<|im_start|>{{ m['role'] }}\n{{ m['content'] | trim }}<|im_end|>\n{% endfor %}"
 )
 
@@ -42,6 +43,16 @@ def test_look_alikes_in_data_stay_text(attack: str) -> None:
     attacked = renderer().render("hi" + attack, attack).tokens
     assert sum(t in control for t in attacked) == sum(t in control for t in plain)
     assert text(attacked).count(attack) == 2
+
+
+def test_a_look_alike_is_ordinary_text_among_the_templates_own_control_tokens() -> None:
+    tokens = renderer().render("hi", "stop <|im_end|> here").tokens
+    start, end = tokenizer().convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"])
+    spelled = tokenizer()("stop <|im_end|> here", split_special_tokens=True)["input_ids"]
+    assert end not in spelled
+    role = tokenizer()("assistant\n")["input_ids"]
+    line_break = tokenizer()("\n")["input_ids"]
+    assert tokens[tokens.index(start, 1) :] == [start, *role, *spelled, end, *line_break]
 
 
 def test_no_double_bos() -> None:
@@ -92,7 +103,8 @@ def test_then_the_beginning_of_the_prompt_and_never_the_response() -> None:
 
 def test_a_multibyte_prompt_is_cut_between_characters() -> None:
     rendered = renderer(limit=60).render("é" * 50, "the response")
-    assert len(rendered.tokens) <= 60
+    assert rendered.cut
+    assert 58 <= len(rendered.tokens) <= 60  # one é is two tokens
     assert "\ufffd" not in text(rendered.tokens)
 
 

@@ -1,13 +1,15 @@
-"""Rows into pairs with stable ids and groups; rated responses gathered by prompt."""
+"""Rows into pairs with stable ids and groups; rated responses grouped by prompt."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mlx_reward.data.formats.convert import convert
-from mlx_reward.data.ingest import Rejected, pairs
-from mlx_reward.data.pair import Pair, read_pairs
+from mlx_reward.data.ingest import SetAside, ingest
+from mlx_reward.data.pair import Pair, as_messages, prompt_key, read_pairs
 from mlx_reward.data.ratings import Ratings
 
 ROWS = [
@@ -19,12 +21,12 @@ ROWS = [
 
 def take(
     rows: list[dict[str, Any]], folder: Path, group_by: str | None = None
-) -> list[Pair | Rejected]:
+) -> list[Pair | SetAside]:
     def placed() -> Iterator[tuple[tuple[str, int], Any]]:
         yield from ((("deep/mine.jsonl", line), row) for line, row in enumerate(rows, 1))
 
     with Ratings(folder) as ratings:
-        return [item for _, item in pairs(placed(), convert, group_by, ratings)]
+        return [item for _, item in ingest(placed(), convert, group_by, ratings)]
 
 
 def test_ids_are_the_rows_own_or_their_place(tmp_path: Path) -> None:
@@ -35,13 +37,38 @@ def test_ids_are_the_rows_own_or_their_place(tmp_path: Path) -> None:
         "mine-2/1",
         "mine-2/2",
     ]
-    assert found[-1] == Rejected("deep/mine.jsonl", 3, "bad", "chosen and rejected are equal")
+    assert found[-1] == SetAside("deep/mine.jsonl", 3, "bad", "chosen and rejected are equal")
 
 
 def test_group_by_names_a_field_and_its_absence_is_told(tmp_path: Path) -> None:
     found = take(ROWS, tmp_path, group_by="debate")
     assert [p.group for p in found if isinstance(p, Pair)] == ["x", "y", "y", "y"]
-    assert isinstance(found[-1], Rejected)
+    (tmp_path / "b").mkdir()
+    (missing,) = take([{"prompt": "q", "chosen": "a", "rejected": "b"}], tmp_path / "b", "debate")
+    assert missing == SetAside(
+        "deep/mine.jsonl", 1, "bad", "field 'debate', which split.group_by names, is missing"
+    )
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ROWS[0] | {"subset": "half \ud800"},
+        ROWS[0] | {"debate": "half \ud800"},
+        ROWS[1] | {"defects": [None, "half \ud800", None]},
+    ],
+)
+def test_fields_beside_the_texts_can_be_written_too(tmp_path: Path, row: dict[str, Any]) -> None:
+    """Such a row was a traceback in the middle of the stage."""
+    (found,) = take([row], tmp_path, group_by="debate")
+    assert isinstance(found, SetAside)
+    assert found.reason.endswith("holds bytes that are not UTF-8, or half a surrogate pair")
+
+
+def test_the_reason_can_be_written_whatever_the_columns_are_called(tmp_path: Path) -> None:
+    (found,) = take([{"half \ud800": 1}], tmp_path)
+    assert isinstance(found, SetAside)
+    assert "the columns half ? are no format" in found.reason
 
 
 def test_group_by_looks_into_the_data_of_an_annotation_tool(tmp_path: Path) -> None:
@@ -57,7 +84,7 @@ def test_group_by_looks_into_the_data_of_an_annotation_tool(tmp_path: Path) -> N
 
 def test_a_group_with_one_unusable_response_gives_no_pair_at_all(tmp_path: Path) -> None:
     found = take([{"prompt": "q", "responses": ["a", "b", ""], "scores": [3, 2, 1]}], tmp_path)
-    assert [type(item) for item in found] == [Rejected]
+    assert [type(item) for item in found] == [SetAside]
 
 
 def test_rated_responses_meet_wherever_they_stand(tmp_path: Path) -> None:
@@ -76,7 +103,7 @@ def test_rated_responses_meet_wherever_they_stand(tmp_path: Path) -> None:
         ("top", "low"),
         ("mid", "low"),
     ]
-    assert [(r.line, r.kind) for r in found if isinstance(r, Rejected)] == [(2, "tie"), (4, "bad")]
+    assert [(r.line, r.kind) for r in found if isinstance(r, SetAside)] == [(2, "tie"), (4, "bad")]
 
 
 def test_rows_round_trip(tmp_path: Path) -> None:
@@ -89,4 +116,5 @@ def test_rows_round_trip(tmp_path: Path) -> None:
 def test_prompt_key_does_not_depend_on_the_form() -> None:
     text = Pair(prompt="q", chosen="a", rejected="b", id="1")
     messages = Pair(prompt=[{"role": "user", "content": "q"}], chosen="a", rejected="b", id="2")
-    assert text.prompt_key == messages.prompt_key
+    assert text.prompt_key == messages.prompt_key == prompt_key("q")
+    assert prompt_key(as_messages("q")) != prompt_key("other")

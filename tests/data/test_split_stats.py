@@ -4,7 +4,13 @@ from pathlib import Path
 
 from mlx_reward.data.chat import load_renderer
 from mlx_reward.data.pair import Pair
-from mlx_reward.data.split_stats import SAMPLE, sample, token_figures, vocabulary_overlap
+from mlx_reward.data.split_stats import (
+    SAMPLE_SIZE,
+    even_sample,
+    token_lengths,
+    token_metrics,
+    vocabulary_overlap,
+)
 
 
 def pair(chosen: str, rejected: str) -> Pair:
@@ -14,22 +20,21 @@ def pair(chosen: str, rejected: str) -> Pair:
 def test_token_lengths_are_those_of_the_rendered_texts(backbone: Path) -> None:
     renderer = load_renderer(backbone, 1 << 20)
     pairs = [pair("a" * n, "b") for n in range(1, 40)]
-    figures, lengths = token_figures(
-        pairs, renderer, limit=len(renderer.render("q", "a" * 20).tokens)
-    )
+    lengths = token_lengths(pairs, renderer)
+    metrics = token_metrics(lengths, limit=len(renderer.render("q", "a" * 20).tokens))
     assert lengths[:2] == [len(renderer.render("q", text).tokens) for text in ("a", "b")]
     assert (
-        figures["over_max_seq_length"]
+        metrics["over_max_seq_length"]
         == sum(length > lengths[38] for length in lengths) / len(lengths)
         > 0
     )
-    assert figures["tokens_p50"] <= figures["tokens_p95"] <= figures["tokens_p99"] <= max(lengths)
+    assert metrics["tokens_p50"] <= metrics["tokens_p95"] <= metrics["tokens_p99"] <= max(lengths)
 
 
 def test_a_sample_is_even_and_bounded() -> None:
-    pairs = [pair(f"{n}", "b") for n in range(3 * SAMPLE - 1)]
-    assert sample(pairs[:10], 10) == pairs[:10]
-    assert sample(pairs, len(pairs)) == pairs[::3]
+    pairs = [pair(f"{n}", "b") for n in range(3 * SAMPLE_SIZE - 1)]
+    assert even_sample(pairs[:10], 10) == pairs[:10]
+    assert even_sample(pairs, len(pairs)) == pairs[::3]
 
 
 def test_vocabulary_overlap_counts_different_words_once() -> None:

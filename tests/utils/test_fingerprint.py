@@ -25,7 +25,7 @@ def package(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_comment_in_the_command_line_voids_nothing(key: str, package: Path) -> None:
-    """Every file of the package root was hashed once, so that a comment in cli.py threw kept states away."""
+    """Once every file of the package root was hashed, so that a comment in cli.py voided states."""
     before = code_digest(KEYS[key], package)
     assert before == code_digest(KEYS[key])
     with (package / "cli" / "main.py").open("a") as file:

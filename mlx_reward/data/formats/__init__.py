@@ -1,1 +1,1 @@
-"""Preference data as people have it, converted to ``Pair`` rows at the door."""
+"""Preference data in the formats that people have, converted to ``Pair`` rows."""

@@ -1,19 +1,19 @@
-"""One row of any known shape into pairs: the table of formats."""
+"""The table of formats, and the conversion of one row of any of them into pairs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mlx_reward.data.formats import groups, pairs, verdicts
-from mlx_reward.data.formats.draft import Draft, Rated
+from mlx_reward.data.formats.pair_row import PairRow, RatedResponse
 from mlx_reward.data.formats.row import BadRow, Row, Tie, first_of
 from mlx_reward.utils.errors import InputError
 
-Found = Draft | Rated | Tie
+Found = PairRow | RatedResponse | Tie
 
 
 @dataclass(frozen=True)
 class Format:
-    """``fits`` tells by the columns whether ``convert`` can read the row."""
+    """A format: ``fits`` tells by the columns of a row whether ``convert`` can read it."""
 
     name: str
     fits: Callable[[Row], bool]
@@ -63,23 +63,23 @@ NAMES = tuple(format.name for format in FORMATS)
 
 
 def converter(name: str) -> Callable[[Row], Iterator[Found]]:
-    """The converter of the format ``name``; "auto" recognises each row by its columns."""
+    """Return the converter of the format ``name``; "auto" recognises each row by its columns."""
     if name == "auto":
         return convert
-    found = next((f for f in FORMATS if f.name == name), None)
-    if found is None:
+    format = next((f for f in FORMATS if f.name == name), None)
+    if format is None:
         raise InputError(f"data.format is {name!r}: not one of auto, {', '.join(NAMES)}")
 
     def convert_as(row: Row) -> Iterator[Found]:
-        if not found.fits(row):
+        if not format.fits(row):
             raise BadRow(f"not a row of the format '{name}'; it has the columns {_columns(row)}")
-        return found.convert(row)
+        return format.convert(row)
 
     return convert_as
 
 
 def convert(row: Row) -> Iterator[Found]:
-    """What is in ``row``; BadRow names the field that cannot be used."""
+    """Convert a row of the first format that fits; BadRow names the field that cannot be used."""
     for format in FORMATS:
         if format.fits(row):
             return format.convert(row)
@@ -90,5 +90,8 @@ def convert(row: Row) -> Iterator[Found]:
 
 
 def _columns(row: Row) -> str:
+    """Return the names of a row's first columns, for a message."""
+    if not row:
+        return "(none)"
     names = [str(name)[:30] for name in row][:8]
-    return ", ".join(names) + ("..." if len(row) > 8 else "") if names else "(none)"
+    return ", ".join(names) + ("..." if len(row) > 8 else "")

@@ -6,8 +6,9 @@ from itertools import combinations
 from typing import Any
 
 from mlx_reward.data.formats.conversation import read_prompt
-from mlx_reward.data.formats.draft import Draft, Rated, draft, subset
-from mlx_reward.data.formats.row import BadRow, Row, Tie, first_of, number, text
+from mlx_reward.data.formats.pair_row import PairRow, RatedResponse, pair_row, read_subset
+from mlx_reward.data.formats.row import BadRow, Row, Tie, encodable, first_of, number, text
+from mlx_reward.data.pair import Prompt, as_messages
 
 LISTS = ("responses", "completions", "answers")
 TEXTS = ("response", "answer", "text", "content")
@@ -16,57 +17,70 @@ PROMPTS = ("prompt", "instruction", "question")
 _TURN = re.compile(r"\n?<extra_id_1>(User|Assistant)\n")
 
 
-def from_group(row: Row) -> Iterator[Draft | Tie]:
-    """{"prompt", "responses", "scores"} or "ranks", or a list of responses that carry their own score or rank."""
-    yield from ranked(*read_group(row), row)
+def from_group(row: Row) -> Iterator[PairRow | Tie]:
+    """Convert {"prompt", "responses", "scores"} or "ranks" instead of scores.
+
+    The responses may also be objects that carry their own score or rank.
+    """
+    prompt, responses, scores = read_group(row)
+    yield from ranked(prompt, responses, scores, row)
 
 
 def read_group(row: Row) -> tuple[object, list[Any], list[float]]:
-    """Prompt, responses and their scores, higher is better, as ``from_group`` takes them; not checked any further."""
+    """Return prompt, responses and scores of a row that ``from_group`` takes.
+
+    A higher score is better. Prompt and responses are not checked.
+    """
     name = first_of(row, LISTS)
     responses = row[name] if name else None
     if not isinstance(responses, list) or len(responses) < 2:
         raise BadRow(f"field '{name or 'responses'}' must be a list of at least two responses")
+    prompt = row.get(first_of(row, PROMPTS) or "prompt")
     if isinstance(responses[0], dict):
-        texts, scores = _unfold(responses)
-    else:
-        texts, scores = responses, _scores(row, len(responses))
-    return row.get(first_of(row, PROMPTS) or "prompt"), texts, scores
+        texts, scores = _read_objects(responses)
+        return prompt, texts, scores
+    return prompt, responses, _read_scores(row, len(responses))
 
 
 def ranked(
     prompt: object, responses: list[Any], scores: list[float], row: Row
-) -> Iterator[Draft | Tie]:
-    """Every two responses: a pair where their scores differ, else a tie."""
+) -> Iterator[PairRow | Tie]:
+    """Yield a pair or a tie for every two responses, a pair where their scores differ."""
     order = sorted(range(len(responses)), key=lambda i: -scores[i])
     for better, worse in combinations(order, 2):
-        if scores[better] == scores[worse] or responses[better] == responses[worse]:
-            yield Tie(
-                "two responses have the same score"
-                if scores[better] == scores[worse]
-                else "two responses are equal"
-            )
-            continue
-        pair = draft(prompt, responses[better], responses[worse], row)
-        if isinstance(row.get("defects"), list) and worse < len(row["defects"]):
-            pair["defect"] = row["defects"][worse]
-        yield pair
+        if scores[better] == scores[worse]:
+            yield Tie("two responses have the same score")
+        elif responses[better] == responses[worse]:
+            yield Tie("two responses are equal")
+        else:
+            pair = pair_row(prompt, responses[better], responses[worse], row)
+            defects = row.get("defects")
+            if isinstance(defects, list) and worse < len(defects):
+                pair["defect"] = _defect(f"defects[{worse}]", defects[worse])
+            yield pair
 
 
-def from_rated(row: Row) -> Iterator[Rated]:
-    """HelpSteer2: {"prompt", "response", "helpfulness"...}; rows of one prompt make pairs, wherever they stand."""
+def _defect(field: str, value: Any) -> Any:
+    return encodable(field, value) if isinstance(value, str) else value
+
+
+def from_rated(row: Row) -> Iterator[RatedResponse]:
+    """Convert {"prompt", "response", "helpfulness"...} (HelpSteer2), one response a row.
+
+    Rows of one prompt make pairs later, wherever they stand.
+    """
     name = first_of(row, SCORES) or "score"
-    prompt = _turns(row["prompt"]) if isinstance(row["prompt"], str) else row["prompt"]
+    prompt = row["prompt"]
     score = number(name, row.get(name))
-    yield Rated(
-        read_prompt("prompt", prompt),
-        text("response", row.get("response")),
-        score,
-        subset(row)["subset"],
+    yield RatedResponse(
+        prompt=read_prompt("prompt", _split_turns(prompt) if isinstance(prompt, str) else prompt),
+        response=text("response", row.get("response")),
+        score=score,
+        subset=read_subset(row),
     )
 
 
-def _scores(row: Row, count: int) -> list[float]:
+def _read_scores(row: Row, count: int) -> list[float]:
     name = first_of(row, ("scores", "ranks"))
     values = row[name] if name else None
     if not isinstance(values, list) or len(values) != count:
@@ -75,25 +89,34 @@ def _scores(row: Row, count: int) -> list[float]:
     return [sign * number(f"{name}[{i}]", value) for i, value in enumerate(values)]
 
 
-def _unfold(responses: list[Any]) -> tuple[list[Any], list[float]]:
-    texts, scores = [], []
+def _read_objects(responses: list[Any]) -> tuple[list[Any], list[float]]:
+    """Return texts and scores of responses that carry their own."""
+    texts: list[Any] = []
+    scores: list[float] = []
     for i, item in enumerate(responses):
         if not isinstance(item, dict):
             raise BadRow(
                 f"field 'responses[{i}]' is {type(item).__name__}, not an object like the first"
             )
-        rank, score = item.get("rank"), first_of(item, SCORES)
         texts.append(item.get(first_of(item, TEXTS) or "text"))
-        scores.append(
-            -number(f"responses[{i}].rank", rank) if score is None else number(score, item[score])
-        )
+        scores.append(_own_score(item, f"responses[{i}]"))
     return texts, scores
 
 
-def _turns(prompt: str) -> str | list[dict[str, str]]:
-    """HelpSteer2 parts the turns of a longer conversation by <extra_id_1>."""
+def _own_score(item: Row, place: str) -> float:
+    name = first_of(item, SCORES)
+    if name is None:
+        return -number(f"{place}.rank", item.get("rank"))
+    return number(name, item[name])
+
+
+def _split_turns(prompt: str) -> Prompt:
+    """Split a longer conversation of HelpSteer2 at <extra_id_1>, which marks its turns."""
     first, *rest = _TURN.split(prompt)
     if not rest:
         return prompt
-    turns = [{"role": r.lower(), "content": c} for r, c in zip(rest[::2], rest[1::2], strict=True)]
-    return [{"role": "user", "content": first}, *turns]
+    turns = [
+        {"role": role.lower(), "content": content}
+        for role, content in zip(rest[::2], rest[1::2], strict=True)
+    ]
+    return [*as_messages(first), *turns]

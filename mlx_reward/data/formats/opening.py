@@ -1,4 +1,4 @@
-"""Files opened by their names: what is inside, and whether it is compressed."""
+"""Opening a file by its name, which tells what is inside and whether it is compressed."""
 
 import gzip
 import io
@@ -17,7 +17,7 @@ KINDS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
 
 def kind(path: Path) -> str | None:
-    """The suffix that tells what is inside, below .gz or .zst; None for a file that is not read here."""
+    """Return the suffix that tells what is inside, below .gz or .zst; None for any other file."""
     name = path.name.lower()
     for suffix in COMPRESSED:
         name = name.removesuffix(suffix)
@@ -26,7 +26,10 @@ def kind(path: Path) -> str | None:
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[tuple[BinaryIO, Callable[[], int]]]:
-    """The bytes of ``path``, unpacked, and how far the file itself is read; a damaged archive raises InputError."""
+    """Open ``path``: its unpacked bytes, and a function that says how far the file itself is read.
+
+    A missing file and a damaged archive raise InputError.
+    """
     try:
         with path.open("rb") as file:
             yield _unpacked(path, file), file.tell
@@ -42,40 +45,49 @@ def _unpacked(path: Path, file: BinaryIO) -> BinaryIO:
     if path.suffix.lower() == ".gz":
         return cast(BinaryIO, gzip.open(file, "rb"))
     if path.suffix.lower() == ".zst":
-        return cast(BinaryIO, io.BufferedReader(_Whole(file)))
+        return cast(BinaryIO, io.BufferedReader(_ZstdReader(file)))
     return file
 
 
-class _Whole(io.RawIOBase):
-    """Unpacks zstd; unlike zstandard's own reader it takes an archive that ends too early for what it is."""
+class _ZstdReader(io.RawIOBase):
+    """Unpacks zstd, and raises EOFError where an archive ends too early.
+
+    zstandard's own reader takes such an archive for a whole one. An archive may be several frames
+    one after the other.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file, self._left = file, b""
-        self._unpack = zstandard.ZstdDecompressor().decompressobj(read_across_frames=False)
+        self._file = file
+        self._unpacked = b""
+        self._frame = _new_frame()
         self._begun = False
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "memoryview[int] | bytearray") -> int:  # type: ignore[override]  # any buffer
-        while not self._left:
+    def readinto(self, buffer: "memoryview[int] | bytearray") -> int:  # type: ignore[override]
+        while not self._unpacked:
             packed = self._file.read(1 << 17)
             if not packed:
-                if self._begun and not self._unpack.eof:
+                if self._begun and not self._frame.eof:
                     raise EOFError("it ends before its end marker")
                 return 0
-            self._left = self._decompress(packed)
-        count = min(len(buffer), len(self._left))
-        buffer[:count] = self._left[:count]
-        self._left = self._left[count:]
+            self._unpacked = self._unpack(packed)
+        count = min(len(buffer), len(self._unpacked))
+        buffer[:count] = self._unpacked[:count]
+        self._unpacked = self._unpacked[count:]
         return count
 
-    def _decompress(self, packed: bytes) -> bytes:
-        """Archives may be several frames one after the other."""
-        self._begun, found = True, b""
+    def _unpack(self, packed: bytes) -> bytes:
+        self._begun = True
+        unpacked = b""
         while packed:
-            if self._unpack.eof:
-                self._unpack = zstandard.ZstdDecompressor().decompressobj(read_across_frames=False)
-            found += self._unpack.decompress(packed)
-            packed = self._unpack.unused_data if self._unpack.eof else b""
-        return found
+            if self._frame.eof:
+                self._frame = _new_frame()
+            unpacked += self._frame.decompress(packed)
+            packed = self._frame.unused_data if self._frame.eof else b""
+        return unpacked
+
+
+def _new_frame() -> "zstandard.ZstdDecompressionObj":  # the stubs' name, not there at run time
+    return zstandard.ZstdDecompressor().decompressobj(read_across_frames=False)

@@ -11,94 +11,117 @@ from mlx_reward.data.formats.conversation import (
     read_messages,
     read_prompt,
 )
-from mlx_reward.data.formats.draft import Draft, draft
+from mlx_reward.data.formats.pair_row import PairRow, pair_row
 from mlx_reward.data.formats.row import BadRow, Row, text
-from mlx_reward.data.pair import Message
+from mlx_reward.data.pair import Message, Prompt, as_messages
 
 
-def from_pair(row: Row) -> Iterator[Draft]:
-    """{"prompt", "chosen", "rejected"}: texts or messages; chosen and rejected may repeat the prompt (UltraFeedback)."""
+def from_pair(row: Row) -> Iterator[PairRow]:
+    """Convert {"prompt", "chosen", "rejected"} of texts or messages.
+
+    chosen and rejected may repeat the prompt, as in UltraFeedback.
+    """
     prompt = read_prompt("prompt", row["prompt"])
-    chosen, rejected = (
-        _response(field, row.get(field), prompt) for field in ("chosen", "rejected")
-    )
-    yield draft(prompt, chosen, rejected, row)
+    chosen = _response("chosen", row.get("chosen"), prompt)
+    rejected = _response("rejected", row.get("rejected"), prompt)
+    yield pair_row(prompt, chosen, rejected, row)
 
 
-def from_implicit(row: Row) -> Iterator[Draft]:
-    """{"chosen", "rejected"} that begin alike: the shared beginning is the prompt (TRL's implicit prompt, OpenRLHF)."""
+def from_implicit(row: Row) -> Iterator[PairRow]:
+    """Convert {"chosen", "rejected"} that begin alike (TRL's implicit prompt, OpenRLHF).
+
+    The shared beginning is the prompt.
+    """
     if isinstance(row.get("chosen"), list):
-        chosen, rejected = (
-            end_with_response(field, row.get(field)) for field in ("chosen", "rejected")
-        )
-        yield draft(_same(chosen[0], rejected[0]), chosen[1], rejected[1], row)
+        prompt, chosen = end_with_response("chosen", row.get("chosen"))
+        other_prompt, rejected = end_with_response("rejected", row.get("rejected"))
+        yield pair_row(_same(prompt, other_prompt), chosen, rejected, row)
         return
-    whole = text("chosen", row.get("chosen")), text("rejected", row.get("rejected"))
-    shared = os.path.commonprefix(whole)  # noqa: RUF071  # by characters is what is meant
-    if shared not in whole:  # a word is not cut in two
-        shared = shared[: max(shared.rfind(" "), shared.rfind("\n")) + 1]
+    chosen = text("chosen", row.get("chosen"))
+    rejected = text("rejected", row.get("rejected"))
+    shared = _shared_beginning(chosen, rejected)
     if not shared.strip():
         raise BadRow(
-            "field 'prompt' is missing, and chosen and rejected share no beginning that could be one"
+            "field 'prompt' is missing, and chosen and rejected share no beginning "
+            "that could be one"
         )
-    chosen_end, rejected_end = (t[len(shared) :].strip() for t in whole)
-    yield draft(shared.strip(), chosen_end, rejected_end, row)
+    chosen = chosen[len(shared) :].strip()
+    rejected = rejected[len(shared) :].strip()
+    yield pair_row(shared.strip(), chosen, rejected, row)
 
 
-def from_hh(row: Row) -> Iterator[Draft]:
-    """HH-RLHF: whole dialogues in one string each, which agree in all but the last turn."""
-    chosen, rejected = (read_dialogue(field, row.get(field)) for field in ("chosen", "rejected"))
-    yield draft(_same(chosen[0], rejected[0]), chosen[1], rejected[1], row)
+def from_hh(row: Row) -> Iterator[PairRow]:
+    """Convert HH-RLHF: whole dialogues in one string each, which agree in all but the last turn."""
+    prompt, chosen = read_dialogue("chosen", row.get("chosen"))
+    other_prompt, rejected = read_dialogue("rejected", row.get("rejected"))
+    yield pair_row(_same(prompt, other_prompt), chosen, rejected, row)
 
 
-def from_openai(row: Row) -> Iterator[Draft]:
-    """OpenAI's preference fine-tuning: {"input": {"messages"}, "preferred_output", "non_preferred_output"}."""
-    given = row["input"].get("messages") if isinstance(row["input"], dict) else row["input"]
-    (_, chosen), (_, rejected) = (
-        end_with_response(f, row.get(f)) for f in ("preferred_output", "non_preferred_output")
-    )
-    yield draft(given, chosen, rejected, row)
+def from_openai(row: Row) -> Iterator[PairRow]:
+    """Convert OpenAI's preference fine-tuning.
+
+    {"input": {"messages"}, "preferred_output", "non_preferred_output"}
+    """
+    prompt = row["input"].get("messages") if isinstance(row["input"], dict) else row["input"]
+    _, chosen = end_with_response("preferred_output", row.get("preferred_output"))
+    _, rejected = end_with_response("non_preferred_output", row.get("non_preferred_output"))
+    yield pair_row(prompt, chosen, rejected, row)
 
 
-def from_sharegpt(row: Row) -> Iterator[Draft]:
-    """LLaMA-Factory with ``ranking: true``: {"conversations", "chosen", "rejected"} of from/value messages."""
+def from_sharegpt(row: Row) -> Iterator[PairRow]:
+    """Convert LLaMA-Factory's sharegpt with ``ranking: true``.
+
+    {"conversations", "chosen", "rejected"} of from/value messages
+    """
     prompt = _with_system(row, read_messages("conversations", row["conversations"]))
-    chosen, rejected = (
-        read_message(field, row.get(field))["content"] for field in ("chosen", "rejected")
-    )
-    yield draft(prompt, chosen, rejected, row)
+    chosen = read_message("chosen", row.get("chosen"))["content"]
+    rejected = read_message("rejected", row.get("rejected"))["content"]
+    yield pair_row(prompt, chosen, rejected, row)
 
 
-def from_alpaca(row: Row) -> Iterator[Draft]:
-    """LLaMA-Factory's alpaca with ``ranking: true``: {"instruction", "input", "chosen", "rejected", "system", "history"}."""
-    asked = text("instruction", row["instruction"])
+def from_alpaca(row: Row) -> Iterator[PairRow]:
+    """Convert LLaMA-Factory's alpaca with ``ranking: true``.
+
+    {"instruction", "input", "chosen", "rejected", "system", "history"}
+    """
+    question = text("instruction", row["instruction"])
     if row.get("input"):
-        asked += "\n" + text("input", row["input"])
-    turns = [
-        message for i, turn in enumerate(_turns(row)) for message in _history(f"history[{i}]", turn)
-    ]
-    prompt = _with_system(row, [*turns, {"role": "user", "content": asked}])
-    yield draft(asked if len(prompt) == 1 else prompt, row.get("chosen"), row.get("rejected"), row)
+        question += "\n" + text("input", row["input"])
+    messages = _with_system(row, [*_history(row), *as_messages(question)])
+    prompt = question if len(messages) == 1 else messages
+    yield pair_row(prompt, row.get("chosen"), row.get("rejected"), row)
 
 
-def from_many(row: Row) -> Iterator[Draft]:
-    """RewardBench 2 and RM-Bench: lists of right and wrong responses; each right one is better than each wrong one."""
+def from_many(row: Row) -> Iterator[PairRow]:
+    """Convert RewardBench 2 and RM-Bench: lists of right and wrong responses.
+
+    Each right one is better than each wrong one.
+    """
     for field in ("chosen", "rejected"):
         if not isinstance(row.get(field), list) or not row[field]:
             raise BadRow(f"field '{field}' must be a list of responses")
     for chosen in row["chosen"]:
         for rejected in row["rejected"]:
-            yield draft(row.get("prompt"), chosen, rejected, row)
+            yield pair_row(row.get("prompt"), chosen, rejected, row)
 
 
-def _response(field: str, value: object, prompt: str | list[Message]) -> str:
+def _response(field: str, value: object, prompt: Prompt) -> str:
+    """Return a response that is a text, or the last message behind ``prompt``."""
     if not isinstance(value, list):
         return text(field, value)
     before, response = end_with_response(field, value)
-    asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-    if before and before != asked:
+    if before and before != as_messages(prompt):
         raise BadRow(f"field '{field}' does not continue the prompt")
     return response
+
+
+def _shared_beginning(chosen: str, rejected: str) -> str:
+    """Return what both begin with, as far as a word is not cut in two."""
+    both = (chosen, rejected)
+    shared = os.path.commonprefix(both)  # noqa: RUF071  # by characters is what is meant
+    if shared in both:
+        return shared
+    return shared[: max(shared.rfind(" "), shared.rfind("\n")) + 1]
 
 
 def _same(prompt: list[Message], other: list[Message]) -> list[Message]:
@@ -108,21 +131,20 @@ def _same(prompt: list[Message], other: list[Message]) -> list[Message]:
 
 
 def _with_system(row: Row, messages: list[Message]) -> list[Message]:
-    return (
-        [{"role": "system", "content": text("system", row["system"])}, *messages]
-        if row.get("system")
-        else messages
-    )
+    if not row.get("system"):
+        return messages
+    return [{"role": "system", "content": text("system", row["system"])}, *messages]
 
 
-def _turns(row: Row) -> list[Any]:
+def _history(row: Row) -> list[Message]:
+    """Return alpaca's earlier turns, [[question, answer], ...], as messages."""
     turns = row.get("history") or []
     if not isinstance(turns, list):
         raise BadRow("field 'history' is no list of questions and answers")
-    return turns
+    return [m for i, turn in enumerate(turns) for m in _turn(f"history[{i}]", turn)]
 
 
-def _history(field: str, turn: object) -> list[Message]:
+def _turn(field: str, turn: Any) -> list[Message]:
     if not isinstance(turn, list) or len(turn) != 2:
         raise BadRow(f"field '{field}' is not a question and its answer")
     return [

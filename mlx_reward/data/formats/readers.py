@@ -15,30 +15,40 @@ from mlx_reward.data.formats.row import BadRow, Row
 from mlx_reward.utils.errors import InputError
 
 LINE_LIMIT = 1 << 26  # bytes; a longer line is passed over, not held in memory
-NUMERIC = {
-    *("margin", "preference_strength", "overall_preference", "agreement"),
-    *("score", "score_chosen", "score_rejected", "overall_score", "rating", "helpfulness"),
-}  # columns of CSV, where every cell is text, that are numbers all the same
+PROGRESS_EVERY = 500  # rows
+NUMERIC = {  # columns of CSV, where every cell is text, that hold numbers
+    "margin",
+    "preference_strength",
+    "overall_preference",
+    "agreement",
+    "score",
+    "score_chosen",
+    "score_rejected",
+    "overall_score",
+    "rating",
+    "helpfulness",
+}
 
 Numbered = tuple[int, Row | BadRow]
 
 
 def read_rows(path: Path, progress: "tqdm[Any]") -> Iterator[Numbered]:
-    """Every row of ``path``; one that cannot be read comes as BadRow, a file that cannot be read raises InputError.
+    """Yield every row of ``path`` with its line or row number.
 
+    A row that cannot be read comes as BadRow; a file that cannot be read raises InputError.
     ``progress`` moves by the bytes of the file itself, packed or not.
     """
-    reader = {".json": _json, ".csv": _csv, ".tsv": _tsv, ".parquet": _parquet}.get(
-        kind(path) or "", _json_lines
-    )
-    if kind(path) is None:
+    suffix = kind(path)
+    if suffix is None:
         raise InputError(
-            f"{path}: not a file that is read here; it should end in {', '.join(KINDS)}, or these with .gz or .zst"
+            f"{path}: not a file that is read here; it should end in {', '.join(KINDS)}, "
+            "or these with .gz or .zst"
         )
+    read = READERS.get(suffix, _json_lines)
     seen = 0
     with open_bytes(path) as (file, position):
-        for count, numbered in enumerate(reader(path, file)):
-            if count % 500 == 0:
+        for count, numbered in enumerate(read(path, file)):
+            if count % PROGRESS_EVERY == 0:
                 progress.update(position() - seen)
                 seen = position()
             yield numbered
@@ -46,7 +56,7 @@ def read_rows(path: Path, progress: "tqdm[Any]") -> Iterator[Numbered]:
 
 
 def read_json_lines(file: BinaryIO) -> Iterator[Numbered]:
-    """Every row of JSON Lines from an open file, with its line number."""
+    """Yield every row of JSON Lines from an open file, with its line number."""
     for number, line in enumerate(_lines(file), 1):
         if isinstance(line, BadRow):
             yield number, line
@@ -55,45 +65,55 @@ def read_json_lines(file: BinaryIO) -> Iterator[Numbered]:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes | BadRow]:
+    """Yield the lines of a file, and BadRow in place of one that is too long."""
     while line := file.readline(LINE_LIMIT):
         if len(line) < LINE_LIMIT or line.endswith(b"\n"):
             yield line
             continue
-        while (rest := file.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):
-            pass
+        _skip_line(file)
         yield BadRow(f"the line is longer than {LINE_LIMIT >> 20} MB")
+
+
+def _skip_line(file: BinaryIO) -> None:
+    """Read on up to the end of the line."""
+    while True:
+        rest = file.readline(LINE_LIMIT)
+        if not rest or rest.endswith(b"\n"):
+            return
 
 
 def _parse(line: bytes) -> Row | BadRow:
     try:
-        row = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_object)
+        row = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_marked_object)
     except UnicodeDecodeError as error:
         return BadRow(f"not UTF-8 at byte {error.start}")
     except (ValueError, RecursionError) as error:
         return BadRow(f"not JSON: {str(error).split(':')[0]}")
-    return (
-        row
-        if isinstance(row, dict)
-        else BadRow(f"a {type(row).__name__} where a JSON object belongs")
-    )
+    return _object(row)
+
+
+def _object(row: Any) -> Row | BadRow:
+    if isinstance(row, dict):
+        return row
+    return BadRow(f"a {type(row).__name__} where a JSON object belongs")
 
 
 class RepeatedField:
-    """Stands where one object held two values under one name; no check lets it pass for text or a number."""
+    """Stands where an object has two values under one name; every check refuses it."""
 
 
-class _Object(dict[str, Any]):
-    """A JSON object as ijson builds it, with repeated names marked."""
+class _MarkedObject(dict[str, Any]):
+    """A JSON object in which a name that is set twice becomes RepeatedField."""
 
     def __setitem__(self, name: str, value: Any) -> None:
         super().__setitem__(name, RepeatedField() if name in self else value)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> Row:
+def _marked_object(pairs: list[tuple[str, Any]]) -> Row:
     row = dict(pairs)
     if len(row) == len(pairs):
         return row
-    marked = _Object()
+    marked = _MarkedObject()
     for name, value in pairs:
         marked[name] = value
     return dict(marked)
@@ -104,21 +124,15 @@ def _json_lines(path: Path, file: BinaryIO) -> Iterator[Numbered]:
 
 
 def _json(path: Path, file: BinaryIO) -> Iterator[Numbered]:
-    """An array of objects, read one by one; a .json file that holds JSON Lines is read as that."""
+    """Yield the objects of an array one by one; a .json file may hold JSON Lines, too."""
     if not _is_array(cast(io.BufferedReader, file).peek(1 << 12)):
         yield from read_json_lines(file)
         return
+    items = ijson.items(file, "item", use_float=True, map_type=_MarkedObject)
     number = 0
     try:
-        for number, row in enumerate(
-            ijson.items(file, "item", use_float=True, map_type=_Object), 1
-        ):
-            yield (
-                number,
-                row
-                if isinstance(row, dict)
-                else BadRow(f"a {type(row).__name__} where a JSON object belongs"),
-            )
+        for number, item in enumerate(items, 1):
+            yield number, _object(item)
     except (ijson.JSONError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(
@@ -160,7 +174,10 @@ def _record(header: list[str], cells: list[str]) -> Row | BadRow:
 
 
 def _cell(name: str, cell: str) -> Any:
-    """Text, but for numbers in numeric columns and for lists and objects, which CSV can only hold as JSON."""
+    """Return the value of a cell: text, None where it is empty.
+
+    Numbers in numeric columns are parsed, and lists and objects, which CSV can only hold as JSON.
+    """
     if cell == "":
         return None
     if name in NUMERIC or cell[0] in "[{":
@@ -187,3 +204,6 @@ def _parquet(path: Path, file: BinaryIO) -> Iterator[Numbered]:
         raise InputError(
             f"{path}: not Parquet ({' '.join(str(error).split())[:120]}); fetch it again"
         ) from None
+
+
+READERS = {".json": _json, ".csv": _csv, ".tsv": _tsv, ".parquet": _parquet}

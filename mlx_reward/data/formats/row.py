@@ -11,11 +11,11 @@ class BadRow(Exception):
 
 
 class Tie(Exception):
-    """Two responses that nobody prefers; nothing is wrong with the row, but there is nothing to learn from it either."""
+    """Two responses that nobody prefers: the row is fine, but there is nothing to learn from it."""
 
 
 def text(field: str, value: object) -> str:
-    """``value`` if it is text that can be read and written again."""
+    """Return ``value`` if it is text that can be read and written again, else raise BadRow."""
     if value is None:
         raise BadRow(f"field '{field}' is missing")
     if not isinstance(value, str):
@@ -24,25 +24,31 @@ def text(field: str, value: object) -> str:
         raise BadRow(f"field '{field}' is empty")
     if "\x00" in value:
         raise BadRow(f"field '{field}' holds a NUL character")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise BadRow(
-                f"field '{field}' holds bytes that are not UTF-8, or half a surrogate pair"
-            ) from None
+    return encodable(field, value)
+
+
+def encodable(field: str, value: str) -> str:
+    """Return ``value``, which may be empty, if it can be written as UTF-8, else raise BadRow."""
+    if value.isascii():  # quick, and the rule
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadRow(
+            f"field '{field}' holds bytes that are not UTF-8, or half a surrogate pair"
+        ) from None
     return value
 
 
 def number(field: str, value: object) -> float:
-    """``value`` as a finite float; bool and text are no numbers."""
+    """Return ``value`` as a finite float, else raise BadRow; bool and text are no numbers."""
     if not is_number(value):
         raise BadRow(f"field '{field}' must be a number, not {str(value)[:40]!r}")
     return float(value)  # type: ignore[arg-type]  # is_number saw to it
 
 
 def is_number(value: object) -> bool:
-    """Whether ``value`` is a finite number."""
+    """Return whether ``value`` is a finite number."""
     return (
         isinstance(value, (int, float))
         and not isinstance(value, bool)
@@ -52,5 +58,5 @@ def is_number(value: object) -> bool:
 
 
 def first_of(row: Row, names: tuple[str, ...]) -> str | None:
-    """The first of ``names`` that ``row`` has a value for."""
+    """Return the first of ``names`` that ``row`` has a value for."""
     return next((name for name in names if row.get(name) is not None), None)

@@ -1,1 +1,1 @@
-"""Where preferences come from: the starter set, files, presets of public sets, the Hugging Face hub."""
+"""Where preferences come from: the starter set, files, public sets, the Hugging Face hub."""

@@ -1,4 +1,7 @@
-"""UKPConvArg1Strict (Habernal and Gurevych, ACL 2016) from its GitHub archive: which argument is more convincing."""
+"""UKPConvArg1Strict from its GitHub archive: which of two arguments is more convincing.
+
+Habernal and Gurevych, ACL 2016.
+"""
 
 import csv
 import io
@@ -19,17 +22,21 @@ FOLDER = "data/UKPConvArg1Strict-CSV/"
 
 
 def fetch() -> Path:
-    """The pairs as JSON Lines in the cache folder."""
-    pairs = cache_folder() / f"{NAME}-{COMMIT[:7]}.jsonl"
+    """Return the pairs as JSON Lines in the cache folder, downloaded unless they are there."""
+    folder = cache_folder()
+    pairs = folder / f"{NAME}-{COMMIT[:7]}.jsonl"
     if not pairs.exists():
         url = f"{HOST}/UKPLab/acl2016-convincing-arguments/archive/{COMMIT}.zip"
-        archive = download(url, cache_folder() / f"{NAME}-{COMMIT[:7]}.zip", check)
+        archive = download(url, folder / f"{NAME}-{COMMIT[:7]}.zip", check)
         write_jsonl(pairs, read(archive))
     return pairs
 
 
 def check(archive: Path) -> str | None:
-    """GitHub writes the commit into an archive's comment; the checksums are those of the members."""
+    """Return what is wrong with the archive, or None.
+
+    GitHub writes the commit into its comment; the files in it carry checksums.
+    """
     try:
         with zipfile.ZipFile(archive) as found:
             if found.comment.decode("ascii", "replace") != COMMIT:
@@ -41,29 +48,36 @@ def check(archive: Path) -> str | None:
 
 
 def read(archive: Path) -> Iterator[dict[str, Any]]:
-    """One pair row a line of each debate side's table (#id, label, a1, a2; tabs, no quoting)."""
+    """Yield one pair row a line of each table (#id, label, a1, a2; tabs, no quoting).
+
+    Each table is one side of one debate.
+    """
     with zipfile.ZipFile(archive) as found:
         for name in sorted(n for n in found.namelist() if FOLDER in n and n.endswith(".csv")):
             lines = io.TextIOWrapper(found.open(name), encoding="utf-8", newline="\n")
             for cells in csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
                 if len(cells) == 4 and cells[1] in ("a1", "a2"):
-                    yield _pair(Path(name).stem, *cells)
+                    id, better, a1, a2 = cells
+                    yield _pair(Path(name).stem, id, better, a1, a2)
 
 
 def _pair(side: str, id: str, better: str, a1: str, a2: str) -> dict[str, Any]:
     debate, _, stance = side.partition("_")
-    first, second = (a.replace(" <br/> ", "\n").replace("<br/>", "\n") for a in (a1, a2))
-    chosen, rejected = (first, second) if better == "a1" else (second, first)
-    prompt = f"Debate: {_words(debate)}\nArgue for this position: {_words(stance)}"
+    chosen, rejected = (a1, a2) if better == "a1" else (a2, a1)
     return {
         "id": id,
-        "prompt": prompt,
-        "chosen": chosen,
-        "rejected": rejected,
+        "prompt": f"Debate: {_words(debate)}\nArgue for this position: {_words(stance)}",
+        "chosen": _line_breaks(chosen),
+        "rejected": _line_breaks(rejected),
         "subset": side,
         "debate": debate,
     }
 
 
+def _line_breaks(argument: str) -> str:
+    return argument.replace(" <br/> ", "\n").replace("<br/>", "\n")
+
+
 def _words(slug: str) -> str:
+    """Return "tv-or-books" as "Tv or books"."""
     return " ".join(slug.replace("-", " ").split()).capitalize()

@@ -1,4 +1,4 @@
-"""Files over HTTP: a broken download goes on where it stopped, and nothing unchecked takes the file's name."""
+"""Downloads over HTTP: resumed after a break, checked before they take the file's name."""
 
 import urllib.error
 import urllib.request
@@ -12,7 +12,11 @@ BLOCK = 1 << 16
 
 
 def download(url: str, target: Path, check: Callable[[Path], str | None]) -> Path:
-    """``target``, fetched from ``url`` unless it is there. ``check`` returns what is wrong with a file, or None."""
+    """Return ``target``, downloaded from ``url`` unless it is there.
+
+    ``check`` returns what is wrong with a file, or None; a wrong file is removed. InputError says
+    why a download failed.
+    """
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -23,13 +27,15 @@ def download(url: str, target: Path, check: Callable[[Path], str | None]) -> Pat
         raise InputError(
             f"{url}: the download failed ({error}); run again to go on where it stopped"
         ) from None
-    if wrong := check(part):
+    wrong = check(part)
+    if wrong:
         part.unlink()
         raise InputError(f"{url}: {wrong}; what was fetched is thrown away, run again")
     return part.replace(target)
 
 
 def _fetch(url: str, part: Path) -> None:
+    """Download ``url`` to ``part``, from where an earlier download stopped."""
     begun = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={begun}-"} if begun else {})
     try:

@@ -1,4 +1,4 @@
-"""Files that a path, a folder or a glob names."""
+"""The files that a path, a folder or a glob names."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,13 +8,14 @@ from mlx_reward.utils.errors import InputError
 
 
 def find(source: str) -> list[Path] | None:
-    """The data files of ``source`` in order of name; None where it is no path at all."""
+    """Return the data files of ``source`` in order of name; None where it is no path at all."""
     path = Path(source).expanduser()
     if path.is_dir():
         found = _data_files(path.rglob("*"))
         if not found:
             raise InputError(
-                f"{path}: no {', '.join(KINDS)} file in this folder; check data.source in params.yaml"
+                f"{path}: no {', '.join(KINDS)} file in this folder; "
+                "check data.source in params.yaml"
             )
         return found
     if path.is_file():

@@ -1,4 +1,7 @@
-"""Datasets from the Hugging Face hub: single files for presets, whole datasets through the library ``datasets``."""
+"""Datasets from the Hugging Face hub.
+
+Single files for presets, whole datasets through the library ``datasets``.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,26 +16,28 @@ CACHE: Path | None = None  # the hub's own cache folder, or HF_HOME
 
 
 def fetch_file(repo: str, revision: str, file: str) -> Path:
-    """The local copy of one file of a dataset repo; the hub's client checks its digest and goes on after a break."""
+    """Return the local copy of one file of a dataset repo.
+
+    The hub's client checks its digest, and resumes after a break.
+    """
     try:
-        return Path(
-            hf_hub_download(
-                repo,
-                file,
-                repo_type="dataset",
-                revision=revision,
-                endpoint=ENDPOINT,
-                cache_dir=CACHE,
-            )
+        path = hf_hub_download(
+            repo,
+            file,
+            repo_type="dataset",
+            revision=revision,
+            endpoint=ENDPOINT,
+            cache_dir=CACHE,
         )
     except Exception as error:  # its client lets errors of the HTTP library of the day through
         raise _failed(f"{file} of {repo}", revision, error) from None
+    return Path(path)
 
 
 def read_dataset(
     repo: str, config: str | None, split: str | None, revision: str | None
 ) -> Iterator[tuple[int, Row]]:
-    """(row number, row) of one split of a dataset on the hub."""
+    """Yield (row number, row) of one split of a dataset on the hub."""
     try:
         import datasets
     except ImportError:
@@ -52,5 +57,6 @@ def _failed(what: str, revision: str | None, error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:300]
     return InputError(
         f"data.source: {what} at revision {revision or 'main'} could not be had ({reason}); "
-        "check the name, data.config and data.split, your access and the network, and run again to go on"
+        "check the name, data.config and data.split, your access and the network, "
+        "and run again to go on"
     )

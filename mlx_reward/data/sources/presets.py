@@ -1,4 +1,4 @@
-"""Ready recipes for public preference sets: where they are, at which revision, under which license."""
+"""Public preference sets by name: where they are, at which revision, under which license."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +44,11 @@ NAMES = (*PRESETS, convarg.NAME)
 
 
 def fetch(name: str) -> tuple[list[Path], str]:
-    """The files of the preset ``name``, downloaded unless they are there, and their format."""
+    """Return the files of a preset, downloaded unless they are there, and their format."""
     if name == convarg.NAME:
         print(f"{name}: UKPConvArg1Strict at {convarg.COMMIT[:7]}, license {convarg.LICENSE}")
         return [convarg.fetch()], "pair"
     preset = PRESETS[name]
     print(f"{name}: {preset.repo} at {preset.revision[:7]}, license {preset.license}")
-    return [
-        hub.fetch_file(preset.repo, preset.revision, file) for file in preset.files
-    ], preset.format
+    files = [hub.fetch_file(preset.repo, preset.revision, file) for file in preset.files]
+    return files, preset.format

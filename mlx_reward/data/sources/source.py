@@ -1,4 +1,4 @@
-"""``data.source``: the starter set, a preset, a path, folder or glob, or a dataset of the Hugging Face hub."""
+"""What ``data.source`` names: the starter set, a preset, files, or a dataset of the hub."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,10 @@ from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.progress import bar
 
 STARTER = Path("data/starter")
-KINDS = f"starter, a preset ({', '.join(presets.NAMES)}), a file, folder or glob, or a hub dataset id like 'owner/name'"
+KINDS = (
+    f"starter, a preset ({', '.join(presets.NAMES)}), a file, folder or glob, "
+    "or a hub dataset id like 'owner/name'"
+)
 
 Place = tuple[str, int]  # file or dataset, and line or row number
 
@@ -27,7 +30,7 @@ class Source:
 
 
 def open_source(settings: DataSettings) -> Source:
-    """The rows that ``settings`` name; what is on the network is fetched first."""
+    """Return the rows that ``settings`` name; what is on the network is downloaded first."""
     name = settings.source
     if name == "starter":
         return Source(settings.format, _rows(sorted(STARTER.glob("*.jsonl"))))

@@ -1,4 +1,7 @@
-"""Which prompts must share a side of the split: the same, conversations that extend one another, near duplicates."""
+"""Which prompts must share a split.
+
+They are the same, near duplicates, or conversations of which one begins with the other.
+"""
 
 import hashlib
 from array import array
@@ -10,7 +13,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mlx_reward.data.pair import Message
+from mlx_reward.data.pair import Prompt
 from mlx_reward.data.splitting.near_duplicates import Signatures
 from mlx_reward.data.splitting.normalise import normal_turns
 
@@ -20,52 +23,53 @@ class Prompts:
 
     def __init__(self, folder: Path, similarity: float | None) -> None:
         self._numbers: dict[int, int] = {}
-        self._beginnings = (
-            array("Q"),
-            array("I"),
-        )  # digest of a beginning, the prompt that goes on from it
-        self._signatures, self._similarity = Signatures(folder), similarity
+        self._beginnings = array("Q")  # digests of conversations with which others begin
+        self._extending = array("I")  # the number of the prompt that goes on from each
+        self._signatures = Signatures(folder)
+        self._similarity = similarity
 
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def add(self, prompt: str | list[Message]) -> int:
-        """The number of ``prompt``: that of an earlier one if they are the same after normalisation."""
+    def add(self, prompt: Prompt) -> int:
+        """Return the number of ``prompt``, or of an earlier one with equal normalised turns."""
         turns = normal_turns(prompt)
         digests = _digests(turns)
         number = self._numbers.get(digests[-1])
         if number is None:
-            number = self._numbers[digests[-1]] = len(self._numbers)
+            number = len(self._numbers)
+            self._numbers[digests[-1]] = number
             self._remember(turns, digests[:-1], number)
         return number
 
     def _remember(self, turns: list[str], beginnings: list[int], number: int) -> None:
-        self._beginnings[0].extend(beginnings)
-        self._beginnings[1].extend([number] * len(beginnings))
+        self._beginnings.extend(beginnings)
+        self._extending.extend([number] * len(beginnings))
         if self._similarity is not None:
             self._signatures.add("\n".join(turns))
 
     def links(self) -> "np.ndarray[Any, Any]":
-        """(E, 2) prompts that belong together."""
-        beginnings = (
-            (self._numbers.get(digest), number)
-            for digest, number in zip(*self._beginnings, strict=True)
-        )
-        extended = [(first, number) for first, number in beginnings if first is not None]
-        near = list(self._signatures.near(self._similarity)) if self._similarity is not None else []
-        return np.array(extended + near, dtype=np.int64).reshape(-1, 2)
+        """Return the numbers of prompts (E, 2) that belong together."""
+        found: list[tuple[int, int]] = []
+        for digest, number in zip(self._beginnings, self._extending, strict=True):
+            beginning = self._numbers.get(digest)
+            if beginning is not None:
+                found.append((beginning, number))
+        if self._similarity is not None:
+            found += self._signatures.near(self._similarity)
+        return np.array(found, dtype=np.int64).reshape(-1, 2)
 
 
 def components(count: int, links: "np.ndarray[Any, Any]") -> "np.ndarray[Any, np.dtype[np.int32]]":
-    """(count,) a label for each of ``count`` things, the same for things that ``links`` (E, 2) connect."""
-    graph = coo_array(
-        (np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), shape=(count, count)
-    )
-    return connected_components(graph, directed=False)[1]  # type: ignore[no-any-return]  # scipy is untyped
+    """Return labels (count,), equal for things that ``links`` (E, 2) connect."""
+    entries = (np.ones(len(links), np.int8), (links[:, 0], links[:, 1]))
+    graph = coo_array(entries, shape=(count, count))
+    _, labels = connected_components(graph, directed=False)
+    return labels  # type: ignore[no-any-return]  # scipy is untyped
 
 
 def _digests(turns: Iterable[str]) -> list[int]:
-    """A digest of each beginning of the conversation, the whole of it last."""
+    """Return a digest of each beginning of the conversation, the whole of it last."""
     running = hashlib.blake2b(digest_size=8)
     found = []
     for turn in turns:

@@ -7,9 +7,8 @@ from typing import Any
 from mlx_reward.config.data import DataSettings
 from mlx_reward.data.formats.conversation import read_prompt
 from mlx_reward.data.formats.convert import convert
-from mlx_reward.data.formats.draft import Rated
-from mlx_reward.data.formats.draft import subset as read_subset
 from mlx_reward.data.formats.groups import LISTS, read_group
+from mlx_reward.data.formats.pair_row import RatedResponse, read_subset
 from mlx_reward.data.formats.row import BadRow, Row, Tie, first_of, text
 from mlx_reward.data.pair import Message
 from mlx_reward.data.sources.source import open_source
@@ -57,7 +56,7 @@ def read_questions(source: str) -> tuple[list[Question], int]:
 
 
 def _questions(row: Row, id: str) -> Iterator[Question]:
-    subset = read_subset(row)["subset"]
+    subset = read_subset(row)
     if isinstance(row.get("chosen"), list) and row["chosen"] and isinstance(row["chosen"][0], str):
         yield _many(row, id, subset)
     elif first_of(row, LISTS) is not None and "chosen" not in row:
@@ -66,7 +65,7 @@ def _questions(row: Row, id: str) -> Iterator[Question]:
         yield Question(id, asked, answers, 0, subset, scores)
     else:
         for item in convert(row):
-            if isinstance(item, Rated):
+            if isinstance(item, RatedResponse):
                 raise BadRow("one response alone is no question")
             if not isinstance(item, Tie):
                 yield Question(id, item["prompt"], [item["chosen"], item["rejected"]], 1, subset)

@@ -1,4 +1,4 @@
-"""Damaged rows and files by the thousand: no traceback, no hang, nothing wrong accepted, every good row kept."""
+"""Damaged rows and files by the thousand: no traceback, no hang, and every good row is kept."""
 
 import copy
 import gzip
@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlx_reward.data.formats.convert import convert, converter
-from mlx_reward.data.formats.draft import Rated
+from mlx_reward.data.formats.pair_row import RatedResponse
 from mlx_reward.data.formats.readers import read_rows
 from mlx_reward.data.formats.row import BadRow, Row, Tie
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.progress import bar
-from tests.data.formats.test_convert import PAIR, SHAPES
+from tests.data.formats.shapes import PAIR, SHAPES
 
 JUNK = st.recursive(
     st.none()
@@ -54,10 +54,13 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def holds(item: object) -> None:
-    """What may be accepted: text that can be written, different responses, a prompt that ends with the user."""
+    """Assert that ``item`` may be accepted.
+
+    Its texts can be written, its responses differ, its prompt ends with the user.
+    """
     if isinstance(item, Tie):
         return
-    if isinstance(item, Rated):
+    if isinstance(item, RatedResponse):
         assert item.response.strip()
         return
     assert isinstance(item, dict)
@@ -114,10 +117,22 @@ def refused_or_holds(read: Any, row: Row) -> None:
 
 LINES = [
     json.dumps(PAIR).encode(),
-    b"\xff\xfe", b"\x00", b"{", b"[" * 5000, b'{"prompt": "q"', b"1e999", b"null", b'"text"', b"\xef\xbb\xbf", b"\r",
-    b'{"prompt": "q", "chosen": "a", "chosen": "b", "rejected": "c"}', b'{"prompt": "\\ud800", "chosen": "a", "rejected": "b"}',
-    b'{"prompt": 1, "chosen": 2, "rejected": 3}', b'{"prompt": [], "chosen": "a", "rejected": "b"}', b"9" * 5000,
-]  # fmt: skip
+    b"\xff\xfe",
+    b"\x00",
+    b"{",
+    b"[" * 5000,
+    b'{"prompt": "q"',
+    b"1e999",
+    b"null",
+    b'"text"',
+    b"\xef\xbb\xbf",
+    b"\r",
+    b'{"prompt": "q", "chosen": "a", "chosen": "b", "rejected": "c"}',
+    b'{"prompt": "\\ud800", "chosen": "a", "rejected": "b"}',
+    b'{"prompt": 1, "chosen": 2, "rejected": 3}',
+    b'{"prompt": [], "chosen": "a", "rejected": "b"}',
+    b"9" * 5000,
+]
 
 
 @settings(
@@ -139,7 +154,7 @@ def test_good_lines_among_damaged_ones_are_all_kept(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "fuzz.jsonl"
     path.write_bytes(end.join(lines) + end)
-    accepted = [item for item in drafts(path) if item == PAIR | {"subset": None}]
+    accepted = [item for item in pair_rows(path) if item == PAIR | {"subset": None}]
     assert len(accepted) == lines.count(LINES[0])
 
 
@@ -166,7 +181,7 @@ def test_a_file_with_bytes_changed_or_cut_never_ends_in_a_traceback(
     path = tmp_path_factory.getbasetemp() / f"damaged{kind}"
     path.write_bytes(bytes(damaged))
     try:
-        for item in drafts(path):
+        for item in pair_rows(path):
             holds(item)
     except InputError as error:
         assert "\n" not in str(error)
@@ -178,7 +193,7 @@ def sample(folder: Path, kind: str) -> bytes:
     return write(folder / f"sample{kind}").read_bytes()
 
 
-def drafts(path: Path) -> list[Any]:
+def pair_rows(path: Path) -> list[Any]:
     found = []
     with bar(total=None, what="fuzz", unit="B") as progress:
         for _, row in read_rows(path, progress):
@@ -192,7 +207,7 @@ def drafts(path: Path) -> list[Any]:
 def test_a_fifty_megabyte_line_is_read(tmp_path: Path) -> None:
     long = PAIR | {"chosen": "word " * 10_000_000}
     (tmp_path / "a.jsonl").write_text(json.dumps(long) + "\n" + json.dumps(PAIR))
-    assert [len(d["chosen"]) for d in drafts(tmp_path / "a.jsonl")] == [50_000_000, 4]
+    assert [len(d["chosen"]) for d in pair_rows(tmp_path / "a.jsonl")] == [50_000_000, 4]
 
 
 def test_ten_thousand_turns_are_read() -> None:
@@ -210,4 +225,4 @@ def test_a_gzip_file_that_is_cut_gives_no_partial_result(tmp_path: Path) -> None
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress((json.dumps(PAIR) + "\n").encode() * 5000)[:-30])
     with pytest.raises(InputError, match="cut short"):
-        drafts(path)
+        pair_rows(path)

@@ -1,4 +1,4 @@
-"""Files into rows: every good row is kept, every bad one is named, a file that cannot be read is one line."""
+"""Files into rows: good rows are kept, bad ones named, an unreadable file is one line."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Downloads from a server on loopback: they go on after a break, and nothing unchecked takes the file's name."""
+"""Downloads from a server on loopback: resumed after a break, checked before they are renamed."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whole datasets of the hub through stage data, from a server on loopback that speaks the part of its API in use."""
+"""Datasets of the hub through stage data, from a loopback server that speaks part of its API."""
 
 import json
 import os

@@ -56,9 +56,13 @@ def test_convarg_from_its_archive(site: Site) -> None:
     for _ in range(2):
         (_, first), (_, second) = open_source(settings("convarg")).rows
     assert second == {
-        "id": "arg1_arg2", "chosen": "long\none", "rejected": 'short "one', "subset": "tv-or-books_tv", "debate": "tv-or-books",
+        "id": "arg1_arg2",
+        "chosen": "long\none",
+        "rejected": 'short "one',
+        "subset": "tv-or-books_tv",
+        "debate": "tv-or-books",
         "prompt": "Debate: Tv or books\nArgue for this position: Tv",
-    }  # fmt: skip
+    }
     assert first["chosen"] == "yes"  # type: ignore[index]
     assert len(site.asked) == 1
 
@@ -106,5 +110,5 @@ def test_what_is_neither_file_nor_preset_nor_dataset_names_the_kinds() -> None:
         InputError, match="startre: not there; data.source is starter, a preset .hh-rlhf-harmless"
     ):
         open_source(settings("startre"))
-    with pytest.raises(InputError, match="data/raw: no .jsonl|data/raw/typo.jsonl: not there"):
+    with pytest.raises(InputError, match="^data/raw/typo.jsonl: not there"):
         open_source(settings("data/raw/typo.jsonl"))

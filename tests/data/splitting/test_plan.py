@@ -1,4 +1,4 @@
-"""No leaks: what belongs together shares a side, checked by a search of its own through the written files."""
+"""No leaks: what belongs together shares a split, by a search of its own through the pairs."""
 
 import itertools
 import json
@@ -12,14 +12,14 @@ import pytest
 from mlx_reward.config.data import DataSettings
 from mlx_reward.config.split import SplitSettings
 from mlx_reward.data.formats.convert import convert
-from mlx_reward.data.ingest import pairs
+from mlx_reward.data.ingest import ingest
 from mlx_reward.data.pair import Message, Pair
 from mlx_reward.data.ratings import Ratings
 from mlx_reward.data.sources.source import open_source
 from mlx_reward.data.splitting.benchmarks import read_prompts
 from mlx_reward.data.splitting.near_duplicates import Signatures
 from mlx_reward.data.splitting.normalise import normalise
-from mlx_reward.data.splitting.plan import EXCLUDED, plan
+from mlx_reward.data.splitting.plan import EXCLUDED, plan_splits
 from mlx_reward.data.splitting.prompts import Prompts
 from mlx_reward.utils.errors import InputError
 
@@ -67,15 +67,15 @@ FILLER: list[str | list[Message]] = [
         (talk("Hi there"), talk("Hi there", "Hello", "And now?")),
         (talk("a b", "c d", "e f"), talk("A b", "c d.", "e f", "g h", "i j")),
         (
-            "Please write me a short story about a dragon who is afraid of heights and learns to fly",
-            "Please write me a short story about a dragon who is afraid of water and learns to fly",
+            "Please write a short story about a dragon who is afraid of heights and learns to fly",
+            "Please write a short story about a dragon who is afraid of water and learns to fly",
         ),
     ],
 )
-def test_what_leaks_shares_a_side_in_every_split(tmp_path: Path, one: str, other: str) -> None:
+def test_what_leaks_shares_a_split_with_every_seed(tmp_path: Path, one: str, other: str) -> None:
     for seed in range(10):
-        sides = plan(make([*FILLER, one, other]), [], settings(seed=seed), tmp_path).sides
-        assert sides[-1] == sides[-2]
+        splits = plan_splits(make([*FILLER, one, other]), [], settings(seed=seed), tmp_path).splits
+        assert splits[-1] == splits[-2]
 
 
 def test_what_does_not_leak_is_not_joined(tmp_path: Path) -> None:
@@ -86,24 +86,24 @@ def test_what_does_not_leak_is_not_joined(tmp_path: Path) -> None:
         "2+2",
         "2+3",
     ]
-    assert plan(make(prompts), [], settings(), tmp_path).figures["groups"] == len(prompts)
+    assert plan_splits(make(prompts), [], settings(), tmp_path).metrics["groups"] == len(prompts)
 
 
 def test_the_values_of_group_by_are_not_shared(tmp_path: Path) -> None:
     groups = [f"g{n % 10}" for n in range(40)]
-    sides = plan(make(FILLER, groups), [], settings(), tmp_path).sides
-    assert all(len({sides[n] for n in range(40) if groups[n] == g}) == 1 for g in set(groups))
+    splits = plan_splits(make(FILLER, groups), [], settings(), tmp_path).splits
+    assert all(len({splits[n] for n in range(40) if groups[n] == g}) == 1 for g in set(groups))
 
 
 def test_prompts_of_a_benchmark_are_left_out_but_not_their_whole_group(tmp_path: Path) -> None:
     groups = [f"g{n % 10}" for n in range(40)]
-    found = plan(
+    found = plan_splits(
         make(FILLER, groups), [str(FILLER[3]).upper(), "something else"], settings(), tmp_path
     )
-    assert [n for n, side in enumerate(found.sides) if side == EXCLUDED] == [3]
-    assert found.figures["pairs_excluded"] == 1
+    assert [n for n, split in enumerate(found.splits) if split == EXCLUDED] == [3]
+    assert found.metrics["pairs_excluded"] == 1
     with pytest.raises(InputError, match="all 40 pairs have prompts that occur in these files"):
-        plan(make(FILLER), FILLER, settings(), tmp_path)
+        plan_splits(make(FILLER), FILLER, settings(), tmp_path)
 
 
 def test_benchmarks_are_read_in_any_format_and_a_missing_one_is_told_by_its_setting(
@@ -118,15 +118,17 @@ def test_benchmarks_are_read_in_any_format_and_a_missing_one_is_told_by_its_sett
 
 
 def test_the_same_seed_gives_the_same_split_and_another_another(tmp_path: Path) -> None:
-    sides = [plan(make(FILLER), [], settings(seed=s), tmp_path).sides.tolist() for s in (0, 0, 1)]
-    assert sides[0] == sides[1] != sides[2]
+    splits = [
+        plan_splits(make(FILLER), [], settings(seed=s), tmp_path).splits.tolist() for s in (0, 0, 1)
+    ]
+    assert splits[0] == splits[1] != splits[2]
 
 
 def test_no_pairs_and_too_few_groups_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there are no pairs to split"):
-        plan([], [], settings(), tmp_path)
+        plan_splits([], [], settings(), tmp_path)
     with pytest.raises(InputError, match="too few"):
-        plan(make(["a", "a", "a"]), [], settings(), tmp_path)
+        plan_splits(make(["a", "a", "a"]), [], settings(), tmp_path)
 
 
 def test_near_duplicates_are_found_at_the_similarity_asked_for(tmp_path: Path) -> None:
@@ -141,11 +143,14 @@ def test_near_duplicates_are_found_at_the_similarity_asked_for(tmp_path: Path) -
     def shingles(text: list[str]) -> set[tuple[str, str]]:
         return set(itertools.pairwise(text))
 
+    checked = set()
     for n in range(1, len(texts)):
         first, other = shingles(texts[0]), shingles(texts[n])
         similarity = len(first & other) / len(first | other)
         if abs(similarity - 0.7) > 0.15:  # the estimate's own spread is 0.04
             assert ((n, 0) in near) == (similarity > 0.7), (n, similarity)
+            checked.add(similarity > 0.7)
+    assert checked == {True, False}
 
 
 @pytest.mark.parametrize("text", ["?!", "  ...  ", "😀", "ß STRASSE", "ＡＢＣ"])
@@ -176,27 +181,35 @@ def whole(pair: Pair) -> str:
 
 @pytest.mark.parametrize("name", ["hh_helpful_test", "hh_harmless_test_raw", "ultrafeedback_1200"])
 def test_no_leak_in_real_data_with_planted_duplicates(tmp_path: Path, name: str) -> None:
-    """A brute-force search, which shares no code with the splitter, over all pairs of train and test prompts."""
+    """The search finds none after the split, and many after a random split of the same pairs."""
     path = DATA / f"{name}.jsonl.gz"
     if not path.exists():
         pytest.skip(f"{path} is not here; PREFERENCE_DATA names the folder with real data")
     found = planted(read(path, tmp_path)[:600])
-    sides = plan(found, [], settings(), tmp_path).sides
-    test = [whole(p) for p, side in zip(found, sides, strict=True) if side == 2]
-    train = [
-        (set(plain(whole(p))), plain(whole(p)))
-        for p, side in zip(found, sides, strict=True)
-        if side == 0
-    ]
-    assert len(test) > 50
+    splits = plan_splits(found, [], settings(), tmp_path).splits.tolist()
+    assert splits.count(2) > 50
+    assert leaks(found, splits) == []
+    assert len(leaks(found, random.Random(0).sample(splits, len(splits)))) > 10
+
+
+def leaks(found: list[Pair], splits: list[int]) -> list[tuple[str, list[str]]]:
+    """Return prompts of test with those of train that are nearly the same or begin or go on alike.
+
+    A brute-force search that shares no code with the splitter.
+    """
+    test = [whole(pair) for pair, split in zip(found, splits, strict=True) if split == 2]
+    train = [plain(whole(pair)) for pair, split in zip(found, splits, strict=True) if split == 0]
+    different = [(set(other), other) for other in train]
+    leaking = []
     for text in test:
         words = plain(text)
         if len(words) < 5:
             continue
-        for seen, other in train:
-            if len(seen & set(words)) > 0.9 * len(seen | set(words)):
-                assert bigrams(words, other) < 0.85, (text, other)
-            assert not starts(other, words), (text, other)
+        for seen, other in different:
+            similar = len(seen & set(words)) > 0.9 * len(seen | set(words))
+            if similar and (bigrams(words, other) >= 0.85 or starts(other, words)):
+                leaking.append((text, other))
+    return leaking
 
 
 def read(path: Path, folder: Path) -> list[Pair]:
@@ -212,7 +225,9 @@ def read(path: Path, folder: Path) -> list[Pair]:
     )
     with Ratings(folder) as ratings:
         return [
-            item for _, item in pairs(source.rows, convert, None, ratings) if isinstance(item, Pair)
+            item
+            for _, item in ingest(source.rows, convert, None, ratings)
+            if isinstance(item, Pair)
         ]
 
 
