@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.server.app import create_app
 from mlx_reward.server.batching import Batcher, Busy
+from tests import ROOT
 
 JSON = {"Content-Type": "application/json"}
 PROMPTS, RESPONSES = (
@@ -65,6 +66,23 @@ def test_scores_ranks_and_comparisons_are_those_of_the_model(
     ]
     found = ask(client, "/compare", prompt="short?", first="yes", second="no")
     assert found["probability"] == pytest.approx(model.compare("short?", "yes", "no"), abs=1e-4)
+
+
+@pytest.mark.parametrize("field", ["uncertainty_penalty", "caution"])
+def test_an_uncertainty_penalty_lowers_the_rewards_under_either_name(field: str) -> None:
+    ensemble = RewardModel.load(ROOT / "tests/fixtures/checkpoint_format_1/rm_model_bt")
+    rewards, uncertainties = ensemble.score_with_uncertainty(PROMPTS, RESPONSES)
+    expected = rewards - 1.5 * uncertainties
+    assert uncertainties.min() > 1e-3
+    with TestClient(
+        create_app(ensemble, "rm", None, wait=0.0, max_waiting=100, max_body=20_000)
+    ) as client:
+        scores = ask(client, "/score", prompts=PROMPTS, responses=RESPONSES, **{field: 1.5})
+        assert scores["rewards"] == pytest.approx(expected, abs=1e-4)
+        ranking = ask(client, "/rank", prompt=PROMPTS[0], responses=["yes"], **{field: 1.5})
+        assert ranking["ranking"][0]["reward"] == pytest.approx(expected[0], abs=1e-4)
+        refusal = client.post("/rank", json={"prompt": "q", "responses": ["a"], field: -1})
+        assert (refusal.status_code, "greater than or equal to 0" in refusal.text) == (422, True)
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
