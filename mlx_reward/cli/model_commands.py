@@ -57,7 +57,7 @@ def export(
     ),
 ) -> None:
     """Write the model merged, for transformers or for MLX."""
-    from mlx_reward.exchange.fused import fuse
+    from mlx_reward.exchange.fuse import fuse
     from mlx_reward.exchange.to_transformers import export as export_to_transformers
     from mlx_reward.inference.reward_model import backbone_of
 

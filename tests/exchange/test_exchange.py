@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.load import load_backbone
 from mlx_reward.exchange.from_transformers import import_model
-from mlx_reward.exchange.fused import fuse
+from mlx_reward.exchange.fuse import fuse
 from mlx_reward.exchange.to_transformers import export
 from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.model import checkpoint
