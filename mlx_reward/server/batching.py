@@ -110,7 +110,7 @@ class Batcher:
                 end = start + len(job.texts)
                 job.scores.set_result((rewards[start:end], uncertainties[start:end]))
                 start = end
-        except Exception as error:  # the thread must outlive it; the clients are told
+        except Exception as error:  # the thread goes on; the clients get the error
             for job in batch:
                 if not job.scores.done():
                     job.scores.set_exception(error)
