@@ -12,7 +12,7 @@ from mlx_reward.cli.machine import gigaflops
 def test_the_command_prints_device_blas_speed_and_memory() -> None:
     command = [sys.executable, "-m", "mlx_reward", "doctor"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert result.returncode == 0, result.stderr
+    assert (result.returncode, result.stderr) == (0, "")  # no note that MLX was not prepared
     separator = r"\s{2,}|(?<=matmul)\s"
     facts = dict(re.split(separator, line, maxsplit=1) for line in result.stdout.splitlines())
     expected = {"mlx-reward", "device", "BLAS", "streams", "float32 matmul", "memory", "cache"}
