@@ -11,7 +11,7 @@ from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.load import load_backbone
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
-from mlx_reward.exchange.fused import fuse
+from mlx_reward.exchange.fuse import fuse
 from mlx_reward.inference.label import Filters, label_rows
 from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.inference.score import rank_rows, score_rows
