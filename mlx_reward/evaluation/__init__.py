@@ -1,4 +1,5 @@
-"""How good a reward model is: metrics and their intervals, calibration, probes, benchmark sets, the gate.
+"""How good a reward model is: metrics, intervals, calibration, probes, benchmark sets, the gate.
 
-Functions of arrays; what needs rewards takes ``score`` as a callable. Never imports model or engine, and no MLX.
+Everything here is a function of arrays; what needs rewards takes ``score`` as a callable. This room
+loads no MLX and never imports model or engine.
 """

@@ -1,34 +1,35 @@
-"""What a reward model has to beat: bag of words."""
+"""The baseline that a reward model has to beat: a bag of words."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from mlx_reward.data.pair import Pair
 from mlx_reward.utils.arrays import Array
 
-LIMIT = 20_000  # training pairs; more change the figure little and cost minutes
+LIMIT = 20_000  # training pairs; more change the accuracy little and cost minutes
 
 
 def bag_of_words_margins(training: Sequence[Pair], test: Sequence[Pair]) -> Array:
-    """Margins (P,) on ``test`` of logistic regression over differences of tf-idf vectors of the two responses.
+    """Fit on ``training`` and return the margins (P,) on ``test``.
 
-    The linear counterpart of a Bradley-Terry model: P(chosen wins) = sigmoid(w . (f(chosen) - f(rejected))), without bias.
+    The model is the linear counterpart of a Bradley-Terry model, logistic regression without a bias
+    over tf-idf vectors f: P(chosen wins) = sigmoid(w . (f(chosen) - f(rejected))).
     """
+    # late: these take a second, and most commands need them not
     from scipy.sparse import vstack
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import (
-        LogisticRegression,  # late, for it takes a second that most commands need not wait
-    )
+    from sklearn.linear_model import LogisticRegression
 
     training = training[:LIMIT]
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
     words.fit([text for p in training for text in (p.chosen, p.rejected)])
 
-    def differences(pairs: Sequence[Pair]):  # type: ignore[no-untyped-def]  # scipy's sparse matrices have no stubs
-        return words.transform([p.chosen for p in pairs]) - words.transform(
-            [p.rejected for p in pairs]
-        )
+    def differences(pairs: Sequence[Pair]) -> Any:  # a sparse matrix (P, words)
+        chosen = words.transform([p.chosen for p in pairs])
+        rejected = words.transform([p.rejected for p in pairs])
+        return chosen - rejected
 
     difference = differences(training)
     labels = np.repeat([1, 0], difference.shape[0])

@@ -1,7 +1,8 @@
-"""From a margin to the log-odds that the chosen response is better, fitted on held-out pairs.
+"""Calibrators: from a margin to the log-odds that the chosen response is better.
 
-Platt's scaling (Platt 1999) would add an intercept. Between two responses there is none: turned round, a pair must get the
-opposite log-odds, which leaves the slope, and that is the temperature.
+They are fitted on held-out pairs. Platt's scaling (Platt 1999) would add an intercept; between two
+responses there is none, for a pair turned round must get the opposite log-odds. What is left is the
+slope, and that is the temperature.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,16 +21,17 @@ TILT = 1e-6  # share of the temperature's log-odds that is added to isotonic one
 
 @dataclass(frozen=True)
 class Calibrator:
-    """``margin / temperature``; where there are ``knots`` (margin, log-odds), read off between them and the origin instead.
+    """A map from margins to log-odds: ``margin / temperature``, or a curve through ``knots``.
 
-    Odd and, up to the last knot, strictly rising, so that no decision changes.
+    A knot is (margin, log-odds); between knots, and from the origin to the first, the curve is
+    linear. It is odd and, up to the last knot, strictly rising, so that no decision changes.
     """
 
     temperature: float
     knots: tuple[tuple[float, float], ...] = ()
 
     def __call__(self, margins: Array) -> Array:
-        """Log-odds of ``margins``, of the same shape."""
+        """Return the log-odds of ``margins``, of the same shape."""
         if not self.knots:
             return margins / self.temperature
         x, y = np.array(((0.0, 0.0), *self.knots)).T
@@ -37,24 +39,25 @@ class Calibrator:
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> "Calibrator":
-        """From the JSON of ``dataclasses.asdict``; other fields are left alone."""
+        """Return the calibrator that ``dataclasses.asdict`` wrote; other fields are ignored."""
         return cls(
-            float(fields["temperature"]),
-            tuple((float(m), float(o)) for m, o in fields.get("knots", ())),
+            temperature=float(fields["temperature"]),
+            knots=tuple((float(m), float(o)) for m, o in fields.get("knots", ())),
         )
 
 
 def temperature(margins: Array) -> Calibrator:
-    """Log-odds in proportion to the margin (Guo et al. 2017)."""
+    """Fit log-odds in proportion to the margin (Guo et al. 2017)."""
     return Calibrator(fit_temperature(margins))
 
 
 def isotonic(margins: Array) -> Calibrator:
-    """Log-odds that rise with the margin in any way (Zadrozny & Elkan 2002), the same both ways round.
+    """Fit log-odds that rise with the margin in any way, the same both ways round.
 
-    Its steps get a slope too small to be a figure, which keeps different margins apart.
+    Isotonic regression after Zadrozny & Elkan 2002. Its steps are flat; they get a slope too small
+    to show in a metric, which keeps different margins apart.
     """
-    from sklearn.isotonic import IsotonicRegression  # late, for it takes seconds
+    from sklearn.isotonic import IsotonicRegression  # late: it takes seconds
 
     slope = fit_temperature(margins)
     edge = 1 / (2 * len(margins) + 2)  # no probability is 0 or 1, however sure the sample
@@ -62,22 +65,21 @@ def isotonic(margins: Array) -> Calibrator:
     steps = IsotonicRegression(y_min=edge, y_max=1 - edge).fit_transform(
         both, np.repeat([1.0, 0.0], len(margins))
     )
-    ends = {
-        m: logit(p)
-        for p in np.unique(steps)
-        for m in (both[steps == p].min(), both[steps == p].max())
-        if m > 0
-    }
-    return Calibrator(
-        slope, tuple((float(m), float(ends[m] + TILT * m / slope)) for m in sorted(ends))
-    )
+    log_odds = {}  # of the two ends of each step, where they are positive
+    for probability in np.unique(steps):
+        step = both[steps == probability]
+        for margin in (step.min(), step.max()):
+            if margin > 0:
+                log_odds[margin] = logit(probability)
+    knots = [(float(m), float(log_odds[m] + TILT * m / slope)) for m in sorted(log_odds)]
+    return Calibrator(slope, tuple(knots))
 
 
 FITS: dict[str, Callable[[Array], Calibrator]] = {"temperature": temperature, "isotonic": isotonic}
 
 
 def fit_member(method: str, margins: Array, ensemble: Calibrator) -> Calibrator:
-    """That of one member of an ensemble; the ensemble's where the member has none of its own."""
+    """Fit one model of an ensemble; return the ensemble's calibrator where that is impossible."""
     try:
         return FITS[method](margins)
     except InputError:

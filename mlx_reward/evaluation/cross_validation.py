@@ -1,11 +1,11 @@
-"""Which way to calibrate holds up on pairs that it was not fitted on."""
+"""Which calibration method holds up on pairs that it was not fitted on."""
 
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
 from mlx_reward.evaluation.calibration import FITS, Calibrator
-from mlx_reward.evaluation.intervals import Indices, draws, interval
+from mlx_reward.evaluation.intervals import UNKNOWN, Estimate, Indices, draws, interval
 from mlx_reward.evaluation.metrics import ece, nll, reliability
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
@@ -18,43 +18,37 @@ MEASURES: dict[str, Callable[[Array, int], float]] = {
 
 
 def compared(margins: Array, prompts: Sequence[Hashable], bins: int) -> dict[str, float | None]:
-    """NLL and ECE of each method on prompts it was not fitted on, with 95 % intervals; None where it cannot be fitted."""
-    drawn, found = draws(prompts), dict[str, float | None]()
+    """Return NLL and ECE of each method on prompts it was not fitted on, with 95 % intervals.
+
+    ``margins`` and ``prompts`` are (P,). A method that cannot be fitted has None.
+    """
+    drawn = draws(prompts)
+    found: dict[str, float | None] = {}
     for method, fit in FITS.items():
         logits = _out_of_fold(margins, prompts, fit)
-        found |= {
-            f"cv_{name}_{method}{end}": value
-            for name in MEASURES
-            for end, value in _measured(name, logits, drawn, bins)
-        }
+        for name in MEASURES:
+            found |= _estimate(name, logits, drawn, bins).fields(f"cv_{name}_{method}")
     return found
 
 
-def _measured(
-    name: str, logits: Array | None, drawn: list[Indices], bins: int
-) -> list[tuple[str, float | None]]:
-    """The figure and the ends of its interval."""
-    ends = ("", "_low", "_high")
+def _estimate(name: str, logits: Array | None, drawn: list[Indices], bins: int) -> Estimate:
     if logits is None:
-        return [(end, None) for end in ends]
+        return UNKNOWN
     measure = MEASURES[name]
-    return list(
-        zip(
-            ends,
-            (measure(logits, bins), *interval(lambda i: measure(logits[i], bins), drawn)),
-            strict=True,
-        )
-    )
+    low, high = interval(lambda indices: measure(logits[indices], bins), drawn)
+    return Estimate(measure(logits, bins), low, high)
 
 
 def _out_of_fold(
     margins: Array, prompts: Sequence[Hashable], fit: Callable[[Array], Calibrator]
 ) -> Array | None:
+    """Return the logits (P,) of each pair by the fit on the folds it is not in; None for no fit."""
     place = {prompt: i % FOLDS for i, prompt in enumerate(dict.fromkeys(prompts))}
     folds = np.array([place[prompt] for prompt in prompts])
     logits = np.zeros_like(margins)
     for fold in range(FOLDS):
-        inside, outside = margins[folds == fold], margins[folds != fold]
+        inside = margins[folds == fold]
+        outside = margins[folds != fold]
         if len(inside):
             try:
                 logits[folds == fold] = fit(outside)(inside)

@@ -1,4 +1,8 @@
-"""How good pair probabilities are. Everything is a function of margins (r_chosen - r_rejected) or of logits (margin / T)."""
+"""How good pair probabilities are.
+
+Everything is a function of margins (r_chosen - r_rejected) or of logits (margin / temperature),
+both of shape (P,).
+"""
 
 import math
 from dataclasses import dataclass
@@ -10,23 +14,23 @@ from mlx_reward.utils.arrays import Array
 
 
 def accuracy(margins: Array) -> float:
-    """Share of pairs whose chosen response has the higher reward; a tie counts one half."""
+    """Return the share of pairs whose chosen response has the higher reward; a tie is one half."""
     return float(np.mean((margins > 0) + 0.5 * (margins == 0)))
 
 
 def nll(logits: Array) -> float:
-    """Mean of -log sigmoid(logit), in nats."""
+    """Return the mean of -log sigmoid(logit), in nats."""
     return float(-np.mean(log_expit(logits)))
 
 
 def brier(logits: Array) -> float:
-    """Mean squared distance of P(chosen wins) from 1 (Brier 1950, one-sided form, in 0 to 1)."""
+    """Return the mean squared distance of P(chosen wins) from 1, in 0 to 1 (Brier 1950)."""
     return float(np.mean(expit(-logits) ** 2))
 
 
 @dataclass(frozen=True)
 class Bin:
-    """One bin of a reliability diagram: mean confidence, share correct, and the number of pairs in it."""
+    """One bin of a reliability diagram: mean confidence, share correct, number of pairs."""
 
     confidence: float
     accuracy: float
@@ -34,45 +38,53 @@ class Bin:
 
 
 def reliability(logits: Array, bins: int) -> list[Bin]:
-    """Equal-mass bins over the folded confidence sigmoid(|logit|), least confident first.
+    """Return bins of equal mass over the confidence sigmoid(|logit|), least confident first.
 
-    In chosen-first order every label is 1, so the pair is folded: confidence is that of the favoured response, and it is
-    correct where the chosen one is favoured (a tie one half). Bins differ by at most one pair; there are never more bins
-    than pairs.
+    In chosen-first order every label is 1, so the pair is folded: confidence is that of the
+    favoured response, and it is correct where the chosen one is favoured (a tie one half). Bins
+    differ by at most one pair; there are never more bins than pairs.
     """
     order = np.argsort(np.abs(logits), kind="stable")
     confidence = expit(np.abs(logits))[order]
     correct = ((logits > 0) + 0.5 * (logits == 0))[order]
-    parts = zip(
-        *(np.array_split(a, min(bins, len(logits))) for a in (confidence, correct)), strict=True
-    )
-    return [Bin(float(c.mean()), float(k.mean()), len(c)) for c, k in parts]
+    bins = min(bins, len(logits))
+    confidence_parts = np.array_split(confidence, bins)
+    correct_parts = np.array_split(correct, bins)
+    return [
+        Bin(confidence=float(c.mean()), accuracy=float(k.mean()), count=len(c))
+        for c, k in zip(confidence_parts, correct_parts, strict=True)
+    ]
 
 
 def ece(diagram: list[Bin]) -> float:
-    """Expected calibration error: mean |accuracy - confidence| over pairs (Naeini et al. 2015; equal-mass bins)."""
-    gaps = math.fsum(
-        b.count * abs(b.accuracy - b.confidence) for b in diagram
-    )  # sum() rounds otherwise from Python 3.12 on
+    """Return the expected calibration error, the mean |accuracy - confidence| over pairs.
+
+    Naeini et al. 2015, here with bins of equal mass.
+    """
+    # fsum, because sum() rounds otherwise from Python 3.12 on
+    gaps = math.fsum(b.count * abs(b.accuracy - b.confidence) for b in diagram)
     return gaps / sum(b.count for b in diagram)
 
 
 def auroc(logits: Array) -> float:
-    """How well confidence tells right from wrong decisions: the chance that a right one is the more confident of two.
+    """Return the chance that of a right and a wrong decision the right one is more confident.
 
-    Area under the ROC curve of sigmoid(|logit|) for "correct" (Hanley & McNeil 1982); 0.5 where all are right or all wrong.
+    This is the area under the ROC curve of sigmoid(|logit|) for "correct" (Hanley & McNeil 1982);
+    0.5 where all decisions are right or all wrong.
     """
-    from scipy.stats import rankdata  # late, for it takes a second that most commands need not wait
+    from scipy.stats import rankdata  # late: it takes a second, and most commands need it not
 
-    correct, rank = logits > 0, rankdata(np.abs(logits))
-    right, wrong = int(correct.sum()), int((~correct).sum())
+    correct = logits > 0
+    rank = rankdata(np.abs(logits))
+    right = int(correct.sum())
+    wrong = len(logits) - right
     if right == 0 or wrong == 0:
         return 0.5
     return float((rank[correct].sum() - right * (right + 1) / 2) / (right * wrong))
 
 
 def coverage(logits: Array, steps: int = 20) -> list[tuple[float, float]]:
-    """(share of pairs, accuracy on them) when only the most confident pairs are decided."""
+    """Return (share decided, accuracy on it) where the most confident pairs are decided first."""
     decided = logits[np.argsort(-np.abs(logits), kind="stable")]
     counts = sorted({max(1, round(len(logits) * k / steps)) for k in range(1, steps + 1)})
     return [(count / len(logits), accuracy(decided[:count])) for count in counts]

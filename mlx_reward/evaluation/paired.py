@@ -1,4 +1,4 @@
-"""Two runs on the same test pairs: is one better than the other, or is it noise."""
+"""Two runs on the same test pairs: is one better than the other, or is it noise?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlx_reward.evaluation.intervals import draws, interval
-from mlx_reward.evaluation.length_bias import paired_p
+from mlx_reward.evaluation.mcnemar import mcnemar_p
 from mlx_reward.evaluation.metrics import accuracy
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import read_jsonl
@@ -18,7 +18,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Comparison:
-    """``change`` in accuracy from old to new with its 95 % interval, McNemar's exact p, and the pairs that flipped."""
+    """Accuracy of an ``old`` and a ``new`` run on the same pairs.
+
+    ``low`` and ``high`` bound the 95 % interval of the change; ``p`` is McNemar's exact p;
+    ``gained`` and ``lost`` are the rows that the new run decides right or wrong instead.
+    """
 
     pairs: int
     old: float
@@ -35,8 +39,9 @@ class Comparison:
 
 
 def compare_runs(old: Path, new: Path) -> Comparison:
-    """From two files of rewards that stage ``eval`` wrote; InputError where they are not about the same pairs."""
-    before, after = list(read_jsonl(old)), list(read_jsonl(new))
+    """Compare two files of test rewards; raise InputError where their pairs are not the same."""
+    before = list(read_jsonl(old))
+    after = list(read_jsonl(new))
     try:
         return compare_rows(before, after)
     except InputError as error:
@@ -44,23 +49,27 @@ def compare_runs(old: Path, new: Path) -> Comparison:
 
 
 def compare_rows(old: Sequence[Row], new: Sequence[Row]) -> Comparison:
-    """The same of rows, in the same order."""
-    if not old or [(row["id"], row["prompt"]) for row in old] != [
-        (row["id"], row["prompt"]) for row in new
-    ]:
+    """Compare the rows of two such files, which must be about the same pairs in the same order."""
+    if not old or _pairs_of(old) != _pairs_of(new):
         raise InputError("not the same test pairs; runs can be compared on one split only")
-    before, after = (np.array([row["logit"] for row in rows]) for rows in (old, new))
-    drawn = draws([row["prompt"] for row in new])
+    before = np.array([row["logit"] for row in old])
+    after = np.array([row["logit"] for row in new])
     low, high = interval(
-        lambda indices: accuracy(after[indices]) - accuracy(before[indices]), drawn
+        lambda indices: accuracy(after[indices]) - accuracy(before[indices]),
+        draws([row["prompt"] for row in new]),
     )
+    changed = list(zip(new, before, after, strict=True))
     return Comparison(
         pairs=len(new),
         old=accuracy(before),
         new=accuracy(after),
         low=low,
         high=high,
-        p=paired_p(after, before),
-        gained=[row for row, b, a in zip(new, before, after, strict=True) if b <= 0 < a],
-        lost=[row for row, b, a in zip(new, before, after, strict=True) if a <= 0 < b],
+        p=mcnemar_p(after, before),
+        gained=[row for row, b, a in changed if b <= 0 < a],
+        lost=[row for row, b, a in changed if a <= 0 < b],
     )
+
+
+def _pairs_of(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    return [(row["id"], row["prompt"]) for row in rows]

@@ -1,28 +1,63 @@
-"""Figures as rows that DVC plots draw."""
+"""Rows of metrics/plots, which DVC plots and the report draw."""
 
 import numpy as np
 
-from mlx_reward.evaluation.metrics import Bin
+from mlx_reward.evaluation.intervals import draws, interval
+from mlx_reward.evaluation.metrics import Bin, accuracy, coverage, ece, reliability
+from mlx_reward.evaluation.predictions import Predictions, Row
 from mlx_reward.utils.arrays import Array
 
-Row = dict[str, float | int | str]
+
+def plot_rows(predictions: Predictions) -> dict[str, list[Row]]:
+    """Return the rows of every plot of stage eval, by name."""
+    margins, logits, bins = predictions.margins, predictions.logits, predictions.bins
+    return {
+        "reliability_before": reliability_rows(reliability(margins, bins)),
+        "reliability_after": reliability_rows(reliability(logits, bins)),
+        "margins": histogram_rows(margins),
+        "coverage": [{"coverage": c, "accuracy": a} for c, a in coverage(margins)],
+        "subset_accuracy": subset_rows(predictions),
+    }
 
 
 def reliability_rows(diagram: list[Bin]) -> list[Row]:
-    """One row a bin."""
+    """Return one row for each bin."""
     return [
         {"confidence": b.confidence, "share_correct": b.accuracy, "pairs": b.count} for b in diagram
     ]
 
 
 def histogram_rows(margins: Array, bins: int = 30) -> list[Row]:
-    """How many pairs have which margin; ``margin`` is the middle of an equally wide bin."""
+    """Return how many pairs have which margin; ``margin`` is the middle of an equally wide bin."""
     counts, edges = np.histogram(margins, bins=bins)
     middles = (edges[:-1] + edges[1:]) / 2
     return [{"margin": float(m), "pairs": int(c)} for m, c in zip(middles, counts, strict=True)]
 
 
 def length_rows(lengths: list[int], bins: int = 40) -> list[Row]:
-    """How many texts have which length in tokens."""
+    """Return how many texts have which length in tokens."""
     counts, edges = np.histogram(lengths, bins=bins)
     return [{"tokens": int(e), "texts": int(c)} for e, c in zip(edges[:-1], counts, strict=True)]
+
+
+def subset_rows(predictions: Predictions) -> list[Row]:
+    """Return accuracy, with its interval, and ECE of each subset, the largest subset first."""
+    members: dict[str, list[int]] = {}
+    for i, pair in enumerate(predictions.test.pairs):
+        members.setdefault(pair.subset or "(none)", []).append(i)
+    by_size = sorted(members, key=lambda name: (-len(members[name]), name))
+    return [_subset_row(name, predictions, members[name]) for name in by_size]
+
+
+def _subset_row(name: str, predictions: Predictions, indices: list[int]) -> Row:
+    logits = predictions.logits[indices]
+    prompts = [predictions.test.pairs[i].prompt_key for i in indices]
+    low, high = interval(lambda drawn: accuracy(logits[drawn]), draws(prompts))
+    return {
+        "subset": name,
+        "accuracy": accuracy(logits),
+        "low": low,
+        "high": high,
+        "ece": ece(reliability(logits, predictions.bins)),
+        "pairs": len(indices),
+    }

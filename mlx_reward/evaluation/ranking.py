@@ -1,70 +1,75 @@
-"""How well rewards order the responses to one prompt: rank correlation, NDCG, and what best-of-N by reward gives away."""
+"""How well rewards order the responses to one prompt: rank correlations, NDCG, best-of-N regret."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlx_reward.data.dataset import PreferenceDataset
-from mlx_reward.evaluation.intervals import draws, interval
+from mlx_reward.evaluation.intervals import UNKNOWN, Estimate, mean_estimate
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.grouping import group_indices
+
+if TYPE_CHECKING:  # it imports transformers, for which stage report need not wait
+    from mlx_reward.data.dataset import PreferenceDataset
 
 
 @dataclass(frozen=True)
 class Group:
-    """One prompt with ``scores`` (N,) of its responses, higher is better, and the model's ``rewards`` (N,)."""
+    """N responses to one prompt: their ``scores`` (N,), higher is better, and ``rewards`` (N,)."""
 
     scores: Array
     rewards: Array
 
 
 def spearman(group: Group) -> float:
-    """Spearman's rank correlation of rewards with scores; NaN where either is constant."""
-    from scipy.stats import (
-        spearmanr,  # late, for it takes a second that most commands need not wait
-    )
+    """Return Spearman's rank correlation of rewards with scores; NaN where either is constant."""
+    from scipy.stats import spearmanr  # late: it takes a second, and most commands need it not
 
-    return float(spearmanr(group.scores, group.rewards).statistic) if _varies(group) else math.nan
+    if not _varies(group):
+        return math.nan
+    return float(spearmanr(group.scores, group.rewards).statistic)
 
 
 def kendall(group: Group) -> float:
-    """Kendall's tau-b of rewards with scores; NaN where either is constant."""
-    from scipy.stats import (
-        kendalltau,  # late, for it takes a second that most commands need not wait
-    )
+    """Return Kendall's tau-b of rewards with scores; NaN where either is constant."""
+    from scipy.stats import kendalltau  # late: it takes a second, and most commands need it not
 
-    return float(kendalltau(group.scores, group.rewards).statistic) if _varies(group) else math.nan
+    if not _varies(group):
+        return math.nan
+    return float(kendalltau(group.scores, group.rewards).statistic)
 
 
 def ndcg(group: Group) -> float:
-    """Normalised discounted cumulative gain of the order by reward (Järvelin & Kekäläinen 2002), gains from 0 for the worst.
+    """Return the normalised discounted cumulative gain of the order by reward.
 
-    NaN where all scores are equal.
+    Järvelin & Kekäläinen 2002; the gain of a response is its score above that of the worst one. NaN
+    where all scores are equal.
     """
-    from sklearn.metrics import (
-        ndcg_score,  # late, for it takes a second that most commands need not wait
-    )
+    from sklearn.metrics import ndcg_score  # late: it takes a second, and most commands need it not
 
     gains = group.scores - group.scores.min()
-    return float(ndcg_score([gains], [group.rewards])) if gains.any() else math.nan
+    if not gains.any():
+        return math.nan
+    return float(ndcg_score([gains], [group.rewards]))
 
 
 def regret(group: Group) -> float:
-    """How far the best-rewarded response is below the best one, as a share of the distance from best to worst; ties average.
+    """Return how far the response with the highest reward is below the best one.
 
-    0 is the best, 1 the worst choice; NaN where all scores are equal.
+    In shares of the distance from best to worst score: 0 is the best, 1 the worst choice. Responses
+    that share the highest reward count by their mean; NaN where all scores are equal.
     """
-    best, worst = group.scores.max(), group.scores.min()
+    best = group.scores.max()
+    worst = group.scores.min()
     if best == worst:
         return math.nan
-    return float(
-        (best - group.scores[group.rewards == group.rewards.max()].mean()) / (best - worst)
-    )
+    picked = group.scores[group.rewards == group.rewards.max()]
+    return float((best - picked.mean()) / (best - worst))
 
 
-MEASURES: dict[str, Callable[[Group], float]] = {
+RANKING_METRICS: dict[str, Callable[[Group], float]] = {
     "spearman": spearman,
     "kendall": kendall,
     "ndcg": ndcg,
@@ -72,26 +77,31 @@ MEASURES: dict[str, Callable[[Group], float]] = {
 }
 
 
-def ranking_figures(groups: Sequence[Group]) -> dict[str, float | int | None]:
-    """Mean of each measure over ``groups`` with its 95 % interval, None where no group has one; how many groups there are."""
+def mean_over_groups(metric: Callable[[Group], float], groups: Sequence[Group]) -> Estimate:
+    """Return the mean of ``metric`` over the groups that have one, with its 95 % interval."""
+    values = np.array([metric(group) for group in groups])
+    values = values[~np.isnan(values)]
+    if len(values) == 0:
+        return UNKNOWN
+    return mean_estimate(values, range(len(values)))
+
+
+def ranking_metrics(groups: Sequence[Group]) -> dict[str, float | int | None]:
+    """Return how many groups there are, and every ranking metric with its interval."""
     found: dict[str, float | int | None] = {"groups": len(groups)}
-    for name, measure in MEASURES.items():
-        values = np.array([v for v in map(measure, groups) if not math.isnan(v)])
-        if len(values) == 0:
-            found |= {name: None, f"{name}_low": None, f"{name}_high": None}
-            continue
-        low, high = interval(
-            lambda drawn, values=values: float(values[drawn].mean()), draws(range(len(values)))
-        )  # type: ignore[misc]
-        found |= {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
+    for name, metric in RANKING_METRICS.items():
+        found |= mean_over_groups(metric, groups).fields(name)
     return found
 
 
-def groups_of(test: PreferenceDataset, rewards: Array) -> list[Group]:
-    """The prompts of ``test`` with three or more responses, whose scores are how many of the others they beat, less lost to."""
-    wins = np.bincount(test.chosen, minlength=len(test.texts)) - np.bincount(
-        test.rejected, minlength=len(test.texts)
-    )
+def groups_of(test: "PreferenceDataset", rewards: Array) -> list[Group]:
+    """Return the prompts of ``test`` with three or more responses, from the rewards (N,) of texts.
+
+    The score of a response is how many comparisons it wins, less how many it loses.
+    """
+    won = np.bincount(test.chosen, minlength=len(test.texts))
+    lost = np.bincount(test.rejected, minlength=len(test.texts))
+    wins = won - lost
     return [
         Group(wins[texts].astype(np.float64), rewards[texts])
         for texts in group_indices(test.prompts).values()

@@ -1,97 +1,106 @@
-"""How often each kind of probe fools the model, with examples."""
+"""How often each kind of probe fools the model, with the worst examples."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlx_reward.data.chat import Renderer, TooLong
 from mlx_reward.data.pair import prompt_key
-from mlx_reward.evaluation.intervals import draws, interval
+from mlx_reward.evaluation.intervals import UNKNOWN, mean_estimate
 from mlx_reward.evaluation.probes import Probe
 from mlx_reward.utils.arrays import Array
 
 EXAMPLES = 3
-Score = Callable[
-    [Sequence[list[int]], Sequence[str]], Array
-]  # rewards of token ids, and which share a prompt
+# From token ids of N texts and a key of their prompts to rewards (N,).
+Score = Callable[[Sequence[list[int]], Sequence[str]], Array]
+Text = tuple[str, str]  # key of a prompt, response
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A probe with the reward that the worse response gains over the better one.
+
+    ``counts`` is false where the model preferred the worse response before the edit already.
+    """
+
+    probe: Probe
+    gain: float
+    counts: bool
+
+    @property
+    def fooled(self) -> bool:
+        return self.counts and self.gain > 0
 
 
 def robustness(
     probes: Sequence[Probe], renderer: Renderer, score: Score
 ) -> tuple[dict[str, Row], list[Row]]:
-    """Figures of each kind, and the worst examples of each. Probes that do not fit into max_seq_length are left out."""
-    texts: dict[tuple[str, str], list[int]] = {}
-    kept = [probe for probe in probes if _render(probe, renderer, texts)]
-    keys = list(texts)
-    rewards = dict(
-        zip(
-            keys,
-            score([texts[key] for key in keys], [prompt for prompt, _ in keys]).tolist(),
-            strict=True,
-        )
-    )
-    names = dict.fromkeys(probe.name for probe in kept)
-    found = {name: [(p, *_gains(p, rewards)) for p in kept if p.name == name] for name in names}
-    return {name: _figures(rows) for name, rows in found.items()}, [
-        row for rows in found.values() for row in _examples(rows)
-    ]
+    """Return the metrics of each kind of probe, by name, and the worst examples of each.
+
+    Probes that do not fit into max_seq_length are left out.
+    """
+    texts: dict[Text, list[int]] = {}
+    by_name: dict[str, list[Probe]] = {}
+    for probe in probes:
+        if _render(probe, renderer, texts):
+            by_name.setdefault(probe.name, []).append(probe)
+    scored = score(list(texts.values()), [prompt for prompt, _ in texts])
+    rewards = dict(zip(texts, scored.tolist(), strict=True))
+    metrics: dict[str, Row] = {}
+    examples: list[Row] = []
+    for name, kind in by_name.items():
+        outcomes = [_outcome(probe, rewards) for probe in kind]
+        metrics[name] = _metrics(outcomes)
+        examples += _examples(outcomes)
+    return metrics, examples
 
 
-def _render(probe: Probe, renderer: Renderer, texts: dict[tuple[str, str], list[int]]) -> bool:
-    wanted = [(probe.prompt, probe.better), (probe.prompt, probe.worse)]
-    wanted += [(probe.prompt, probe.before)] if probe.before is not None else []
+def _render(probe: Probe, renderer: Renderer, texts: dict[Text, list[int]]) -> bool:
+    """Add the token ids of the probe's responses to ``texts``; False where one is too long."""
+    responses = [probe.better, probe.worse]
+    if probe.before is not None:
+        responses.append(probe.before)
+    key = prompt_key(probe.prompt)
     try:
-        rendered = {
-            (prompt_key(prompt), text): renderer.render(prompt, text).tokens
-            for prompt, text in wanted
-        }
+        rendered = {(key, r): renderer.render(probe.prompt, r).tokens for r in responses}
     except TooLong:
         return False
     texts |= rendered
     return True
 
 
-def _gains(probe: Probe, rewards: dict[tuple[str, str], float]) -> tuple[float, bool]:
-    """How much more reward the worse response gets, and whether the probe counts: the model was right before."""
+def _outcome(probe: Probe, rewards: dict[Text, float]) -> Outcome:
     key = prompt_key(probe.prompt)
-    gain = rewards[key, probe.worse] - rewards[key, probe.better]
-    return gain, probe.before is None or rewards[key, probe.before] < rewards[key, probe.better]
+    better = rewards[key, probe.better]
+    was_right = probe.before is None or rewards[key, probe.before] < better
+    return Outcome(probe, gain=rewards[key, probe.worse] - better, counts=was_right)
 
 
-def _figures(rows: Sequence[tuple[Probe, float, bool]]) -> Row:
-    """``fooled``: share of the probes that count, None where none does."""
-    counted = [(probe.pair, gain) for probe, gain, counts in rows if counts]
-    if not counted:
-        return {"fooled": None, "fooled_low": None, "fooled_high": None, "probes": 0}
-    fooled: NDArray[np.float64] = np.array([float(gain > 0) for _, gain in counted])
-    low, high = interval(
-        lambda drawn: float(fooled[drawn].mean()), draws([pair for pair, _ in counted])
-    )
-    return {
-        "fooled": float(fooled.mean()),
-        "fooled_low": low,
-        "fooled_high": high,
-        "probes": len(counted),
-    }
+def _metrics(outcomes: Sequence[Outcome]) -> Row:
+    """Return the share of the probes that fool the model, of those that count, and their number."""
+    counted = [outcome for outcome in outcomes if outcome.counts]
+    fooled = UNKNOWN
+    if counted:
+        values = np.array([float(outcome.fooled) for outcome in counted])
+        fooled = mean_estimate(values, [outcome.probe.pair for outcome in counted])
+    return fooled.fields("fooled") | {"probes": len(counted)}
 
 
-def _examples(rows: Sequence[tuple[Probe, float, bool]]) -> list[Row]:
-    """Those that fooled the model most."""
-    worst = sorted(
-        ((probe, gain) for probe, gain, counts in rows if counts and gain > 0),
-        key=lambda row: -row[1],
-    )
+def _examples(outcomes: Sequence[Outcome]) -> list[Row]:
+    """Return the probes that fool the model most."""
+    fooling = [outcome for outcome in outcomes if outcome.fooled]
+    fooling.sort(key=lambda outcome: -outcome.gain)
     return [
         {
-            "probe": p.name,
-            "pair": p.pair,
-            "prompt": p.prompt,
-            "better": p.better,
-            "worse": p.worse,
-            "gain": gain,
+            "probe": outcome.probe.name,
+            "pair": outcome.probe.pair,
+            "prompt": outcome.probe.prompt,
+            "better": outcome.probe.better,
+            "worse": outcome.probe.worse,
+            "gain": outcome.gain,
         }
-        for p, gain in worst[:EXAMPLES]
+        for outcome in fooling[:EXAMPLES]
     ]

@@ -1,7 +1,7 @@
-"""Temperature scaling: one number that makes P(chosen wins) = sigmoid(margin / T) mean what it says.
+"""Temperature scaling: one number T that calibrates P(chosen wins) = sigmoid(margin / T).
 
-Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2. Dividing by a positive number changes neither the
-ranking nor the accuracy.
+Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2. Dividing by a positive
+number changes neither the ranking nor the accuracy.
 """
 
 import numpy as np
@@ -15,10 +15,10 @@ LOG_BOUNDS = (-10.0, 10.0)  # of log(1 / T), relative to the scale of the margin
 
 
 def fit_temperature(margins: Array) -> float:
-    """The T > 0 that minimises the NLL of ``margins`` (P,) of held-out pairs.
+    """Return the T > 0 that minimises the NLL of ``margins`` (P,) of held-out pairs.
 
-    The NLL is convex in 1 / T; its minimum is finite and positive only where some margins are wrong and the right ones
-    outweigh them. Anything else raises InputError, in words.
+    The NLL is convex in 1 / T. Its minimum is finite and positive only where some margins are wrong
+    and the right ones outweigh them; anything else raises InputError.
     """
     _refuse_without_optimum(margins)
     scale = float(np.mean(np.abs(margins)))
@@ -41,11 +41,13 @@ def _refuse_without_optimum(margins: Array) -> None:
         )
     if margins.mean() <= 0:
         raise InputError(
-            f"the mean margin on {len(margins)} valid pairs is {margins.mean():.4g}: the model prefers the rejected "
-            "responses, and no positive temperature helps; train longer, or check which column is chosen"
+            f"the mean margin on {len(margins)} valid pairs is {margins.mean():.4g}: the model "
+            "prefers the rejected responses, and no positive temperature helps; train longer, or "
+            "check which column is chosen"
         )
     if (margins >= 0).all():
         raise InputError(
-            f"the model separates all {len(margins)} valid pairs, so the best temperature is 0 and confidence would be "
-            "absolute; raise split.valid_size so that it holds pairs the model gets wrong"
+            f"the model separates all {len(margins)} valid pairs, so the best temperature is 0 and "
+            "confidence would be absolute; raise split.valid_size so that it holds pairs the model "
+            "gets wrong"
         )

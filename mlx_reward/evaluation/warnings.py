@@ -1,4 +1,4 @@
-"""What makes a model suspect that may pass the gate: a sentence each."""
+"""What makes a model suspect although it may pass the gate."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,26 +7,32 @@ import numpy as np
 
 from mlx_reward.utils.arrays import Array
 
+SIGNIFICANT = 0.05
 UNLIKELY = 0.01
 
 
-def warnings(evidence: Mapping[str, Any]) -> list[str]:
-    """From the figures of metrics/eval.json."""
+def warnings(metrics: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each reason to doubt the model, from metrics/eval.json."""
     found = []
-    if evidence["accuracy"] <= evidence["longer_wins_accuracy"] or evidence["longer_wins_p"] > 0.05:
+    beats_length = metrics["accuracy"] > metrics["longer_wins_accuracy"]
+    if not beats_length or metrics["longer_wins_p"] > SIGNIFICANT:
         found.append(
-            "not significantly better than preferring the longer response; see longer_wins_accuracy and longer_wins_p"
+            "not significantly better than preferring the longer response; "
+            "see longer_wins_accuracy and longer_wins_p"
         )
-    if evidence["shift_p"] < UNLIKELY:
-        p = evidence["shift_p"]
+    if metrics["shift_p"] < UNLIKELY:
         found.append(
-            f"margins on test are unlike those on valid (p {p:.1g}), so the calibration may not hold; see shift_p"
+            f"margins on test are unlike those on valid (p {metrics['shift_p']:.1g}), "
+            "so the calibration may not hold; see shift_p"
         )
     return found
 
 
 def shift(valid: Sequence[float] | Array, test: Sequence[float] | Array) -> float:
-    """p of the two-sample Kolmogorov-Smirnov test that both sets of margins have the same sizes (Massey 1951)."""
-    from scipy.stats import ks_2samp  # late, for it takes a second that most commands need not wait
+    """Return p of the two-sample Kolmogorov-Smirnov test of |margins| on valid and on test.
+
+    Massey 1951. A small p says that the sizes of the margins are distributed differently.
+    """
+    from scipy.stats import ks_2samp  # late: it takes a second, and most commands need it not
 
     return float(ks_2samp(np.abs(valid), np.abs(test)).pvalue)

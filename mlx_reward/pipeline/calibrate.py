@@ -1,6 +1,7 @@
-"""Fit confidence on the valid split; the ranking and the accuracy stay as they are."""
+"""Fit the calibrator on the valid split; ranking and accuracy stay as they are."""
 
 import dataclasses
+import math
 
 from mlx_reward.config.calibrate import CalibrateSettings
 from mlx_reward.config.reader import read_section
@@ -16,7 +17,7 @@ from mlx_reward.model import checkpoint
 from mlx_reward.pipeline import paths
 from mlx_reward.utils.files import write_json
 
-SAMPLE = 1000  # margins that stage eval compares its own with
+SAMPLE = 1000  # at most so many margins, for stage eval to compare its own with
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
     margins = valid.margins(mean_and_deviation(rewards)[0])
     calibrator = FITS[settings.method](margins)
     logits = calibrator(margins)
-    figures = {
+    metrics = {
         "temperature": calibrator.temperature,
         "valid_nll_before": nll(margins),
         "valid_nll": nll(logits),
@@ -39,14 +40,13 @@ def main() -> None:
         "valid_pairs": len(margins),
         **compared(margins, [pair.prompt_key for pair in valid.pairs], bins),
     }
-    write_json(paths.METRICS / "calibration.json", figures)
-    sample = margins[:: -(-len(margins) // SAMPLE)]
+    write_json(paths.METRICS / "calibration.json", metrics)
+    step = math.ceil(len(margins) / SAMPLE)
     members = [
         dataclasses.asdict(fit_member(settings.method, valid.margins(own), calibrator))
         for own in rewards
     ]
-    write_json(
-        paths.CALIBRATION,
-        dataclasses.asdict(calibrator) | {"members": members, "margins": sample.tolist()},
-    )
+    calibration = dataclasses.asdict(calibrator)
+    calibration |= {"members": members, "margins": margins[::step].tolist()}
+    write_json(paths.CALIBRATION, calibration)
     print(f"temperature {calibrator.temperature:.4f} fitted on {len(margins)} valid pairs")

@@ -1,4 +1,4 @@
-"""Measure the calibrated model on the test split, which nothing before has seen, and on sets that others measure on."""
+"""Measure the calibrated model on the test split, with probes, and on benchmark sets."""
 
 from collections.abc import Hashable, Sequence
 
@@ -12,21 +12,22 @@ from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
 from mlx_reward.evaluation.baselines import bag_of_words_margins
 from mlx_reward.evaluation.benchmark_sets.measure import measure, name
 from mlx_reward.evaluation.calibration import Calibrator
-from mlx_reward.evaluation.metrics import accuracy, reliability
+from mlx_reward.evaluation.metric_table import compute
+from mlx_reward.evaluation.plot_rows import plot_rows
+from mlx_reward.evaluation.predictions import Predictions, reward_rows
 from mlx_reward.evaluation.probes import probes
 from mlx_reward.evaluation.robustness import robustness
-from mlx_reward.evaluation.summary import figures, member_figures, plot_rows, reward_rows
-from mlx_reward.evaluation.warnings import shift, warnings
+from mlx_reward.evaluation.warnings import warnings
 from mlx_reward.model import checkpoint
 from mlx_reward.pipeline import paths
-from mlx_reward.report.reliability import draw_reliability
+from mlx_reward.report.charts import reliability_svg
 from mlx_reward.utils.arrays import Array
-from mlx_reward.utils.files import read_json, write_json, write_jsonl
+from mlx_reward.utils.files import read_json, whole_file, write_json, write_jsonl
 
 
 def main() -> None:
     settings = read_section(paths.PARAMS, "eval", EvalSettings)
-    bins, calibration = settings.ece_bins, read_json(paths.CALIBRATION, "run `dvc repro calibrate`")
+    calibration = read_json(paths.CALIBRATION, "run `dvc repro calibrate`")
     loaded = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
     ensemble = Ensemble(Engine(loaded.network), loaded.members)
     renderer = load_renderer(paths.BASE, loaded.config.max_seq_length, loaded.config.chat_template)
@@ -35,33 +36,39 @@ def main() -> None:
         return mean_and_deviation(ensemble.score(texts, prompts, "eval"))[0]
 
     test = tokenize(read_pairs(paths.TEST), renderer)
-    rewards, deviations = mean_and_deviation(
-        each := ensemble.score(test.texts, test.prompts, "eval")
+    member_rewards = ensemble.score(test.texts, test.prompts, "eval")
+    rewards, deviations = mean_and_deviation(member_rewards)
+    predictions = Predictions(
+        test=test,
+        rewards=rewards,
+        calibrator=Calibrator.read(calibration),
+        bins=settings.ece_bins,
+        member_rewards=member_rewards,
+        member_calibrators=tuple(Calibrator.read(member) for member in calibration["members"]),
+        baseline_margins=bag_of_words_margins(read_pairs(paths.TRAIN), test.pairs),
+        valid_margins=calibration["margins"],
     )
-    margins = test.margins(rewards)
-    calibrator, *members = map(Calibrator.read, [calibration, *calibration["members"]])
-    logits = calibrator(margins)
-    evidence = figures(test, rewards, calibrator, bins) | member_figures(test, each, members, bins)
-    evidence["bag_of_words_accuracy"] = accuracy(
-        bag_of_words_margins(read_pairs(paths.TRAIN), test.pairs)
-    )
-    evidence["shift_p"] = shift(calibration["margins"], margins)
-    fooled, examples = robustness(probes(test.pairs, settings.probes), renderer, score)
-    write_json(paths.METRICS / "probes.json", fooled)
+    metrics = compute(predictions)
+    probe_metrics, examples = robustness(probes(test.pairs, settings.probes), renderer, score)
+    benchmarks = {name(source): measure(source, renderer, score) for source in settings.benchmarks}
+    plots = plot_rows(predictions)
+    caption = _caption(metrics)
+
+    write_json(paths.METRICS / "probes.json", probe_metrics)
     write_jsonl(paths.PROBE_EXAMPLES, examples)
-    write_json(
-        paths.METRICS / "benchmarks.json",
-        {name(s): measure(s, renderer, score) for s in settings.benchmarks},
-    )
-    write_jsonl(paths.TEST_REWARDS, reward_rows(test, rewards, deviations, logits))
-    for plot, rows in plot_rows(test, margins, logits, bins).items():
+    write_json(paths.METRICS / "benchmarks.json", benchmarks)
+    write_jsonl(paths.TEST_REWARDS, reward_rows(predictions, deviations))
+    for plot, rows in plots.items():
         write_json(paths.PLOTS / f"{plot}.json", rows)
-    caption = f"{len(margins):,} test pairs: accuracy {evidence['accuracy']:.3f}, ECE {evidence['ece']:.3f}"
-    draw_reliability(
-        paths.PLOTS / "reliability.svg",
-        reliability(margins, bins),
-        reliability(logits, bins),
-        caption,
-    )
-    write_json(paths.METRICS / "eval.json", evidence)
-    print(caption, *(f"warning: {sentence}" for sentence in warnings(evidence)), sep="\n")
+    with whole_file(paths.PLOTS / "reliability.svg") as temporary:
+        svg = reliability_svg(plots["reliability_before"], plots["reliability_after"], caption)
+        temporary.write_text(svg, encoding="utf-8")
+    write_json(paths.METRICS / "eval.json", metrics)
+    print(caption)
+    for warning in warnings(metrics):
+        print(f"warning: {warning}")
+
+
+def _caption(metrics: dict[str, float]) -> str:
+    accuracy, ece = metrics["accuracy"], metrics["ece"]
+    return f"{metrics['pairs']:,} test pairs: accuracy {accuracy:.3f}, ECE {ece:.3f}"

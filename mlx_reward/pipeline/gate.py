@@ -9,8 +9,7 @@ import sys
 
 from mlx_reward.config.gate import GateSettings
 from mlx_reward.config.reader import read_section
-from mlx_reward.evaluation.gate import regression, shortfalls
-from mlx_reward.evaluation.paired import compare_rows
+from mlx_reward.evaluation.gate import gate_shortfalls
 from mlx_reward.pipeline import paths
 from mlx_reward.pipeline.reference import rewards_of
 from mlx_reward.utils.files import read_json, read_jsonl, write_json
@@ -21,16 +20,9 @@ IN_EXPERIMENT = "DVC_EXP_NAME"  # which DVC sets for the stages of `dvc exp run`
 def main() -> None:
     settings = read_section(paths.PARAMS, "gate", GateSettings)
     metrics = read_json(paths.METRICS / "eval.json", "run `dvc repro eval`")
-    missed = shortfalls(
-        accuracy=metrics["accuracy"],
-        ece=metrics["ece"],
-        min_accuracy=settings.min_accuracy,
-        max_ece=settings.max_ece,
-    )
-    if settings.against is not None and settings.max_regression is not None:
-        before, after = rewards_of(settings.against), list(read_jsonl(paths.TEST_REWARDS))
-        change = compare_rows(before, after)
-        missed += regression(change, settings.against, settings.max_regression)
+    rewards = list(read_jsonl(paths.TEST_REWARDS))
+    earlier = rewards_of(settings.against) if settings.against is not None else []
+    missed = gate_shortfalls(metrics, rewards, earlier, settings)
     write_json(paths.METRICS / "gate.json", {"passed": not missed, "shortfalls": missed})
     if not missed:
         print(f"PASS: accuracy {metrics['accuracy']:.4f}, ECE {metrics['ece']:.4f}")

@@ -1,4 +1,5 @@
-"""metrics/report.html and the pictures, from figures that are already computed.
+"""metrics/report.html and charts as SVG, from metrics that are already computed.
 
-Computes no figure (evaluation does) and runs no model.
+Computes no metric (evaluation does) and runs no model. HTML and SVG are written by the templates in
+``templates``, which escape every text.
 """

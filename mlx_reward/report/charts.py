@@ -1,118 +1,86 @@
-"""Charts as SVG that takes its colours from the page: each has a title and a description for those who do not see it."""
+"""The charts, one function each: from rows of metrics/plots to a chart."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-WIDTH, HEIGHT = 480, 300
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 44
-Point = tuple[float, float]
+from mlx_reward.report.svg import Axis, Chart, Point, Series, axis, svg_file
 
-
-@dataclass(frozen=True)
-class Series:
-    """``points`` in data units, drawn as "line", "dots" or "bars" in the page's colour number ``color``."""
-
-    name: str
-    points: Sequence[Point]
-    kind: str = "line"
-    color: int = 1
+Rows = Sequence[Mapping[str, Any]]
+DOTS = 600  # of the chart of lengths: more would only hide one another
 
 
-@dataclass(frozen=True)
-class Axis:
-    """What it measures, and from where to where."""
-
-    name: str
-    low: float
-    high: float
-
-    def place(self, value: float) -> float:
-        """0 at the low end, 1 at the high end."""
-        return (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
-
-    def ticks(self) -> list[float]:
-        """Round numbers on it, three to seven."""
-        if self.high <= self.low:
-            return [self.low]
-        size = 10 ** math.floor(math.log10(self.high - self.low))
-        step = next(s * size for s in (0.2, 0.5, 1, 2) if (self.high - self.low) / (s * size) <= 6)
-        return [
-            n * step
-            for n in range(
-                math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1
-            )
-        ]
-
-
-def chart(title: str, description: str, x: Axis, y: Axis, series: Sequence[Series]) -> str:
-    """A figure with axes, ticks and a legend where there is more than one series."""
-    drawn = "".join(_ticks(x, y)) + "".join(_draw(s, x, y) for s in series)
-    names = [s for s in series if s.name]
-    legend = (
-        "".join(f'<span class="key c{s.color}">{escape(s.name)}</span>' for s in names)
-        if len(names) > 1
-        else ""
-    )
-    return (
-        f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(f"{title}. {description}")}">{drawn}</svg>'
-        f"<figcaption><strong>{escape(title)}</strong> {escape(description)} {legend}</figcaption></figure>"
+def reliability(before: Rows, after: Rows) -> Chart:
+    """Draw how many pairs are decided right against how confident the model is."""
+    series = [
+        Series("perfect", [(0.5, 0.5), (1, 1)], color=3),
+        Series("before calibration", _points(before, "confidence", "share_correct"), color=2),
+        Series("after calibration", _points(after, "confidence", "share_correct")),
+    ]
+    return Chart(
+        title="Reliability",
+        description="Of pairs decided with a given confidence, the share decided right.",
+        x=Axis("confidence", 0.5, 1),
+        y=Axis("share correct", 0, 1),
+        series=series,
     )
 
 
-def axis(
-    name: str, values: Sequence[float], low: float | None = None, high: float | None = None
-) -> Axis:
-    """One that holds all ``values`` with some room, and reaches from ``low`` and to ``high`` where these are given."""
-    room = 0.03 * (max(values) - min(values))
-    return Axis(
-        name,
-        min(values) - room if low is None else low,
-        max(values) + room if high is None else high,
+def reliability_svg(before: Rows, after: Rows, heading: str) -> str:
+    """Return the reliability chart as a file of its own, for the README."""
+    return svg_file(reliability(before, after), heading)
+
+
+def margins(rows: Rows) -> Chart:
+    """Draw how many pairs have which margin."""
+    points = _points(rows, "margin", "pairs")
+    return Chart(
+        title="Margins",
+        description="Pairs left of zero are decided wrong.",
+        x=axis("margin", [x for x, _ in points]),
+        y=axis("pairs", [y for _, y in points], low=0),
+        series=[Series("", points, "bars")],
     )
 
 
-def _at(point: Point, x: Axis, y: Axis) -> tuple[float, float]:
-    across, up = x.place(point[0]), y.place(point[1])
-    return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
-
-
-def _ticks(x: Axis, y: Axis) -> list[str]:
-    found = []
-    for value in y.ticks():
-        _, at = _at((x.low, value), x, y)
-        found.append(
-            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
-        )
-        found.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{value:.4g}</text>')
-    for value in x.ticks():
-        at, _ = _at((value, y.low), x, y)
-        found.append(
-            f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{value:.4g}</text>'
-        )
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    found.append(
-        f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.name)}</text>'
+def length(pairs: Rows) -> Chart:
+    """Draw the logit of a pair against the difference in length."""
+    some = pairs[:: max(1, len(pairs) // DOTS)]
+    points = _points(some, "longer_by", "logit")
+    return Chart(
+        title="Length",
+        description="Characters by which the chosen response is longer, and how surely it is "
+        "preferred. A slope would be a bias.",
+        x=axis("characters longer", [x for x, _ in points]),
+        y=axis("logit", [y for _, y in points]),
+        series=[Series("", points, "dots")],
     )
-    across = (TOP + HEIGHT - BOTTOM) / 2
-    found.append(
-        f'<text transform="translate(13 {across}) rotate(-90)" text-anchor="middle">{escape(y.name)}</text>'
+
+
+def coverage(rows: Rows) -> Chart:
+    """Draw the accuracy on the most confident share of the pairs."""
+    points = _points(rows, "coverage", "accuracy")
+    return Chart(
+        title="Coverage",
+        description="Accuracy when only the most confident pairs are decided.",
+        x=Axis("share decided", 0, 1),
+        y=axis("accuracy", [y for _, y in points], high=1),
+        series=[Series("", points)],
     )
-    return found
 
 
-def _draw(series: Series, x: Axis, y: Axis) -> str:
-    places = [_at(point, x, y) for point in series.points]
-    if series.kind == "bars":
-        width = 0.9 * (WIDTH - LEFT - RIGHT) / max(len(places), 1)
-        floor = HEIGHT - BOTTOM
-        bars = (f"M{a - width / 2:.1f} {floor}V{b:.1f}h{width:.1f}V{floor}z" for a, b in places)
-        return f'<path class="fill c{series.color}" d="{"".join(bars)}"/>'
-    if series.kind == "dots":
-        return "".join(
-            f'<circle class="fill c{series.color}" cx="{a:.1f}" cy="{b:.1f}" r="2.2"/>'
-            for a, b in places
-        )
-    line = "L".join(f"{a:.1f} {b:.1f}" for a, b in places)
-    return f'<path class="line c{series.color}" d="M{line}"/>' if places else ""
+def learning(train: Rows, valid: Rows) -> Chart:
+    """Draw the loss over the steps of training."""
+    train_points = _points(train, "step", "loss")
+    valid_points = _points(valid, "step", "nll")
+    points = train_points + valid_points
+    return Chart(
+        title="Learning curve",
+        description="Loss on train (mean of 20 steps) and on valid.",
+        x=axis("step", [x for x, _ in points]),
+        y=axis("nats", [y for _, y in points]),
+        series=[Series("train", train_points), Series("valid", valid_points, color=2)],
+    )
+
+
+def _points(rows: Rows, x: str, y: str) -> list[Point]:
+    return [(float(row[x]), float(row[y])) for row in rows]

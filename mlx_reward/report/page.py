@@ -1,92 +1,131 @@
-"""The whole page: sections, style, script and the test pairs in one file."""
+"""metrics/report.html: metrics, charts and every test pair in one file."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any
 
-from mlx_reward.data.pair import Pair
-from mlx_reward.report import sections
+from mlx_reward.data.pair import Message, Pair
+from mlx_reward.evaluation.metric_table import table_rows
+from mlx_reward.report import charts
+from mlx_reward.report.render import percent, render
 
-Figures = Mapping[str, Any]
+Metrics = Mapping[str, Any]
 Rows = Sequence[Mapping[str, Any]]
+BENCHMARK_SCORES = ("score", "accuracy", "spearman")  # what a set is known by, the first it has
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """All that the page shows. ``plots``: rows by name, as the stages write them; ``before``: logits of an earlier run by the
-    id of the pair; ``missed``: the bars of the gate that the model misses.
+class ReportData:
+    """All that the page shows, as the stages wrote it.
+
+    ``plots`` are the rows of metrics/plots by name, ``shortfalls`` the bars of the gate that are
+    missed, ``earlier`` the logits of an earlier run by the id of the pair.
     """
 
-    figures: Figures
+    metrics: Metrics
     plots: Mapping[str, Rows]
     pairs: Sequence[Pair]
     rewards: Rows
-    probes: Figures = field(default_factory=dict)
+    probes: Metrics = field(default_factory=dict)
     examples: Rows = ()
-    benchmarks: Figures = field(default_factory=dict)
-    data: Sequence[Figures] = ()
-    missed: Sequence[str] = ()
+    benchmarks: Metrics = field(default_factory=dict)
+    data: Sequence[Metrics] = ()
+    shortfalls: Sequence[str] = ()
     warnings: Sequence[str] = ()
-    before: Mapping[str, float] = field(default_factory=dict)
+    earlier: Mapping[str, float] = field(default_factory=dict)
 
 
-def page(evidence: Evidence) -> str:
-    """HTML; texts of the data stay text whatever they hold."""
-    rows = pair_rows(evidence)
-    plots = evidence.plots
-    charts = [
-        sections.reliability(plots["reliability_before"], plots["reliability_after"]),
-        sections.margins(plots["margins"]),
-        sections.coverage(plots["coverage"]),
-        sections.length(rows),
-        sections.learning(plots["train"], plots["valid"]),
+def page(report: ReportData) -> str:
+    """Return the HTML; texts of the data stay text whatever they hold."""
+    pairs = pair_rows(report)
+    plots = report.plots
+    return render(
+        "report.html.jinja",
+        passed=not report.shortfalls,
+        verdict=verdict(report),
+        metrics=table_rows(report.metrics),
+        charts=[
+            charts.reliability(plots["reliability_before"], plots["reliability_after"]),
+            charts.margins(plots["margins"]),
+            charts.coverage(plots["coverage"]),
+            charts.length(pairs),
+            charts.learning(plots["train"], plots["valid"]),
+        ],
+        subsets=plots["subset_accuracy"],
+        probes=report.probes,
+        examples=[{**row, "prompt": prompt_text(row["prompt"])} for row in report.examples],
+        benchmarks=[_benchmark_row(name, row) for name, row in report.benchmarks.items()],
+        data=_numbers(report.data),
+        pairs=pairs,
+    )
+
+
+def verdict(report: ReportData) -> list[str]:
+    """Return the sentences under PASS or FAIL."""
+    metrics = report.metrics
+    accuracy = percent(metrics["accuracy"])
+    accuracy_ends = f"{percent(metrics['accuracy_low'])} to {percent(metrics['accuracy_high'])}"
+    ece = f"{metrics['ece']:.3f} ({metrics['ece_low']:.3f} to {metrics['ece_high']:.3f})"
+    longer = percent(metrics["longer_wins_accuracy"])
+    words = percent(metrics["bag_of_words_accuracy"])
+    return [
+        f"Right on {accuracy} ({accuracy_ends}) of {metrics['pairs']:,} test pairs.",
+        f"Its probabilities are off by {ece} on average (ECE).",
+        f"Always preferring the longer response would score {longer}, words alone {words}.",
+        *(f"{sentence[0].upper()}{sentence[1:]}." for sentence in report.shortfalls),
+        *(f"Warning: {sentence}." for sentence in report.warnings),
     ]
-    parts = {
-        "verdict": sections.verdict(evidence.figures, evidence.missed, evidence.warnings),
-        "figures": sections.headline(evidence.figures),
-        "charts": "".join(charts),
-        "tables": sections.subsets(plots["subset_accuracy"])
-        + sections.probes(evidence.probes, evidence.examples)
-        + sections.benchmarks(evidence.benchmarks)
-        + sections.data(*evidence.data),
-        "style": _resource("style.css"),
-        "script": _resource("pairs.js"),
-        "pairs": _json(rows),
-    }
-    text = _resource("page.html")
-    for name, part in parts.items():  # the pairs last, for their texts could hold a placeholder
-        text = text.replace(f"<!-- {name} -->", part)
-    return text
 
 
-def pair_rows(evidence: Evidence) -> list[dict[str, Any]]:
-    """What the table of pairs is made of: texts, rewards, logit, the logit of an earlier run."""
-    texts = {pair.id: pair for pair in evidence.pairs}
-    found = []
-    for row in evidence.rewards:
-        pair = texts[row["id"]]
+def pair_rows(report: ReportData) -> list[dict[str, Any]]:
+    """Return what the table of pairs shows: texts, rewards, logit, the logit of an earlier run."""
+    pairs = {pair.id: pair for pair in report.pairs}
+    rows = []
+    for row in report.rewards:
+        pair = pairs[row["id"]]
         shown = {
-            name: row[name]
-            for name in ("id", "subset", "reward_chosen", "reward_rejected", "logit")
-        }
-        shown |= {
-            "prompt": sections.asked(pair.prompt),
+            "id": row["id"],
+            "subset": row["subset"],
+            "reward_chosen": row["reward_chosen"],
+            "reward_rejected": row["reward_rejected"],
+            "logit": row["logit"],
+            "prompt": prompt_text(pair.prompt),
             "chosen": pair.chosen,
             "rejected": pair.rejected,
+            "longer_by": len(pair.chosen) - len(pair.rejected),
         }
-        shown["longer_by"] = len(pair.chosen) - len(pair.rejected)
-        if row["id"] in evidence.before:
-            shown["before"] = evidence.before[row["id"]]
-        found.append(shown)
-    return found
+        if row["id"] in report.earlier:
+            shown["before"] = report.earlier[row["id"]]
+        rows.append(shown)
+    return rows
 
 
-def _json(value: Any) -> str:
-    """Inside <script>: nothing in it can end the script or begin a comment."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+def prompt_text(prompt: str | list[Message]) -> str:
+    """Return a prompt as one text, each message with its role."""
+    if isinstance(prompt, str):
+        return prompt
+    return "\n\n".join(f"{message['role']}: {message['content']}" for message in prompt)
 
 
-def _resource(name: str) -> str:
-    return files("mlx_reward.report").joinpath(name).read_text(encoding="utf-8")
+def _benchmark_row(name: str, metrics: Metrics) -> dict[str, Any]:
+    scores = [metrics[key] for key in BENCHMARK_SCORES if metrics.get(key) is not None]
+    parts = metrics.get("sections") or metrics.get("subsets") or {}
+    return {
+        "name": name,
+        "score": scores[0] if scores else None,
+        "questions": metrics["questions"],
+        "parts": {
+            part: value["score"] if isinstance(value, dict) else value
+            for part, value in parts.items()
+        },
+    }
+
+
+def _numbers(files: Sequence[Metrics]) -> dict[str, float]:
+    """Return the numbers of metrics files; later files win."""
+    return {
+        name: value
+        for metrics in files
+        for name, value in metrics.items()
+        if isinstance(value, (int, float))
+    }

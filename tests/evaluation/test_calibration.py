@@ -74,10 +74,9 @@ def test_isotonic_is_the_same_both_ways_round_and_never_certain() -> None:
 
 
 def test_isotonic_changes_no_decision() -> None:
-    """Plain isotonic regression is flat in places: close pairs would turn into ties, and the accuracy into another."""
-    margins = np.concatenate(
-        [outcomes(1.0, 400), [0.001, -0.002, -0.003]]
-    )  # the smallest are wrong: a step over zero
+    """Plain isotonic regression is flat in places: close pairs would turn into ties."""
+    smallest = [0.001, -0.002, -0.003]  # mostly wrong: a step over zero
+    margins = np.concatenate([outcomes(1.0, 400), smallest])
     log_odds = isotonic(margins)
     assert accuracy(log_odds(margins)) == accuracy(margins)
     inside = np.linspace(0, log_odds.knots[-1][0], 200)

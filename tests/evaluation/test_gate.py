@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mlx_reward.evaluation.gate import regression, shortfalls
+from mlx_reward.config.gate import GateSettings
+from mlx_reward.evaluation.gate import gate_shortfalls, regression, shortfalls
 from mlx_reward.evaluation.paired import compare_rows
 from mlx_reward.pipeline.reference import rewards_of
 from mlx_reward.utils.errors import InputError
@@ -58,6 +59,20 @@ def test_a_run_may_not_be_worse_than_another_by_more_than_it_is_allowed() -> Non
     assert sentence.startswith("accuracy went from 0.9000 to 0.6000, 95 % -0.3")
     assert sentence.endswith("against main it may have lost more than 0.05")
     assert regression(compare_rows(good, bad), "main", 0.5) == []
+
+
+def test_what_cannot_be_compared_is_a_shortfall_too() -> None:
+    """Stages gate and report take their verdict from here, so that they agree."""
+    metrics = {"accuracy": 0.9, "ece": 0.05}
+    bars = GateSettings(min_accuracy=0.7, max_ece=0.1, against="main", max_regression=0.05)
+    good, bad = run([1.0] * 90 + [-1.0] * 10), run([1.0] * 60 + [-1.0] * 40)
+    assert gate_shortfalls(metrics, good, good, bars) == []
+    assert "lost more than 0.05" in gate_shortfalls(metrics, bad, good, bars)[0]
+    (sentence,) = gate_shortfalls(metrics, good, good[:5], bars)
+    assert sentence.startswith("accuracy cannot be compared with main: not the same test pairs")
+    alone = bars.model_copy(update={"against": None})
+    assert gate_shortfalls(metrics, bad, [], alone) == []
+    assert len(gate_shortfalls({"accuracy": 0.5, "ece": 0.5}, bad, good, bars)) == 3
 
 
 def test_the_rewards_of_another_revision_come_out_of_dvc(

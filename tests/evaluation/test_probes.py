@@ -1,4 +1,4 @@
-"""Probes edit as little as they say; a model that loves length is fooled by padding, one that reads is not."""
+"""Probes edit as little as they say; a model that loves length is fooled by padding."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Ranking figures against hand-worked groups."""
+"""Ranking metrics against hand-worked groups."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from mlx_reward.evaluation.ranking import (
     groups_of,
     kendall,
     ndcg,
-    ranking_figures,
+    ranking_metrics,
     regret,
     spearman,
 )
@@ -23,7 +23,7 @@ def group(scores: list[float], rewards: list[float]) -> Group:
 
 
 def test_by_hand() -> None:
-    """DataParallel 1 2 3 4 against 2 1 3 4: Spearman 1 - 6 * 2 / (4 * 15) = 0.8, Kendall (5 - 1) / 6."""
+    """Ranks 1 2 3 4 against 2 1 3 4: Spearman 1 - 6 * 2 / (4 * 15) = 0.8, Kendall (5 - 1) / 6."""
     swapped = group([1, 2, 3, 4], [0.2, 0.1, 0.3, 0.4])
     assert spearman(swapped) == pytest.approx(0.8)
     assert kendall(swapped) == pytest.approx(4 / 6)
@@ -39,10 +39,10 @@ def test_by_hand() -> None:
 
 def test_what_cannot_be_computed_is_none_and_counted() -> None:
     equal = [group([1, 1, 1], [1, 2, 3])]
-    assert ranking_figures(equal)["spearman"] is None
-    assert ranking_figures(equal)["groups"] == 1
-    assert ranking_figures([])["ndcg_low"] is None
-    mixed = ranking_figures([*equal, group([1, 2, 3], [1, 2, 3])])
+    assert ranking_metrics(equal)["spearman"] is None
+    assert ranking_metrics(equal)["groups"] == 1
+    assert ranking_metrics([])["ndcg_low"] is None
+    mixed = ranking_metrics([*equal, group([1, 2, 3], [1, 2, 3])])
     assert (mixed["spearman"], mixed["spearman_low"], mixed["groups"]) == (
         pytest.approx(1.0),
         pytest.approx(1.0),
@@ -55,4 +55,4 @@ def test_pairs_of_ranked_groups_give_their_order_back() -> None:
     found = groups_of(data, np.zeros(len(data.texts)))
     assert [sorted(g.scores.tolist()) for g in found] == [[-2, 0, 2]] * 3
     perfect = np.bincount(data.chosen, minlength=len(data.texts)).astype(float)
-    assert ranking_figures(groups_of(data, perfect))["kendall"] == pytest.approx(1.0)
+    assert ranking_metrics(groups_of(data, perfect))["kendall"] == pytest.approx(1.0)

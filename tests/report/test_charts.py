@@ -1,10 +1,12 @@
-"""Axes are labelled with round numbers, and everything drawn stays inside the picture."""
+"""Axes are labelled with round numbers, everything drawn stays inside, and a file stands alone."""
 
 import re
+from xml.etree import ElementTree
 
 import pytest
 
-from mlx_reward.report.charts import Axis, Series, axis, chart
+from mlx_reward.report.charts import reliability_svg
+from mlx_reward.report.svg import Axis, Chart, Series, axis, svg_file
 
 
 @pytest.mark.parametrize(
@@ -24,10 +26,28 @@ def test_ticks_are_round(low: float, high: float, ticks: list[float]) -> None:
 def test_points_stay_inside_and_text_is_escaped() -> None:
     points = [(-273.0, 4.7), (0.0, -3.2), (272.0, 1.0)]
     x, y = axis("<x>", [p[0] for p in points]), axis("y", [p[1] for p in points])
-    drawn = chart("A & B", "says", x, y, [Series("dots", points, "dots"), Series("line", points)])
-    for across, up in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', drawn):
+    series = [Series("dots", points, "dots"), Series("line", points), Series("", points, "bars")]
+    chart = Chart("A & B", "says", x, y, series)
+    drawn = svg_file(chart, "heading")
+    places = re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', drawn)
+    assert len(places) == 3
+    for across, up in places:
         assert 62 <= float(across) <= 468
         assert 12 <= float(up) <= 256
     assert "A &amp; B" in drawn
     assert "&lt;x&gt;" in drawn
-    assert drawn.count('class="key') == 2
+    assert [key.series.name for key in chart.legend()] == ["dots", "line"]
+
+
+def test_a_file_is_svg_with_its_own_colours_and_the_same_every_time() -> None:
+    """DVC hashes it: a date in it would make every run look new."""
+    rows = [{"confidence": 0.6, "share_correct": 0.7}, {"confidence": 0.9, "share_correct": 0.8}]
+    drawn = reliability_svg(rows, rows, "200 test pairs")
+    assert drawn == reliability_svg(rows, rows, "200 test pairs")
+    root = ElementTree.fromstring(drawn)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[0] == "200 test pairs"
+    assert {"confidence", "share correct", "perfect", "after calibration"} <= set(texts)
+    assert "prefers-color-scheme: dark" in drawn
+    assert "var(" not in drawn

@@ -1,5 +1,6 @@
 """The report as a page: complete, safe with whatever is in the data, and usable in a browser."""
 
+import html
 import json
 import re
 import shutil
@@ -11,11 +12,14 @@ from typing import Any
 import pytest
 
 from mlx_reward.data.pair import Pair
-from mlx_reward.report.page import Evidence, page
+from mlx_reward.report.page import ReportData, page
 
-NASTY = '<script>alert(1)</script> & "quoted" <!-- script --> </script> \u2028 <img src=x onerror=alert(2)>'
+NASTY = (
+    '<script>alert(1)</script> & "quoted" <!-- script --> </script> \u2028 '
+    "<img src=x onerror=alert(2)>"
+)
 ENDS = (("", 0.0), ("_low", -0.1), ("_high", 0.1))
-FIGURES: dict[str, Any] = {
+METRICS: dict[str, Any] = {
     **{
         f"{name}{end}": 0.7 + shift
         for name in ("accuracy", "ece", "nll", "brier")
@@ -25,7 +29,7 @@ FIGURES: dict[str, Any] = {
 }
 
 
-def evidence(count: int = 6, **changes: Any) -> Evidence:
+def report(count: int = 6, **changes: Any) -> ReportData:
     pairs = [
         Pair(
             prompt=f"question {n} {NASTY}",
@@ -65,7 +69,7 @@ def evidence(count: int = 6, **changes: Any) -> Evidence:
         "valid",
     )
     whole = {
-        "figures": FIGURES,
+        "metrics": METRICS,
         "plots": {name: [row] for name in names},
         "pairs": pairs,
         "rewards": rewards,
@@ -84,10 +88,10 @@ def evidence(count: int = 6, **changes: Any) -> Evidence:
             "others": {"kind": "pairs", "questions": 3, "accuracy": 0.5, "subsets": {NASTY: 0.5}}
         },
         "data": [{"rows": 3, "note": NASTY}],
-        "missed": ["accuracy 0.7000 is too low"],
-        "before": {p.id: 0.1 for p in pairs},
+        "shortfalls": ["accuracy 0.7000 is too low"],
+        "earlier": {p.id: 0.1 for p in pairs},
     }
-    return Evidence(**(whole | changes))
+    return ReportData(**(whole | changes))
 
 
 class Elements(HTMLParser):
@@ -103,7 +107,7 @@ class Elements(HTMLParser):
 
 
 def test_texts_of_the_data_stay_text() -> None:
-    elements = Elements(page(evidence())).found
+    elements = Elements(page(report())).found
     assert [attrs.get("type") for tag, attrs in elements if tag == "script"] == [
         "application/json",
         None,
@@ -116,30 +120,25 @@ def test_texts_of_the_data_stay_text() -> None:
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
-    for _, attrs in Elements(page(evidence())).found:
+    for _, attrs in Elements(page(report())).found:
         for name in ("src", "href", "action"):
             assert (attrs.get(name) or "#").startswith(("#", "data:,")), attrs
 
 
 def test_the_verdict_comes_first_and_says_why() -> None:
-    closed, open_ = page(evidence()), page(evidence(missed=[], warnings=["not better than length"]))
-    assert re.search(
-        r'class="verdict closed".*The gate is closed.*Accuracy 0.7000 is too low\.', closed
-    )
-    assert re.search(
-        r'class="verdict open".*The gate is open.*Warning: not better than length\.', open_
-    )
+    failed = page(report())
+    passed = page(report(shortfalls=[], warnings=["not better than length"]))
+    assert re.search(r'class="verdict fail".*Gate: FAIL.*Accuracy 0.7000 is too low\.', failed)
+    assert re.search(r'class="verdict pass".*Gate: PASS.*Warning: not better than length\.', passed)
 
 
-def test_figures_that_were_not_computed_say_so() -> None:
-    assert "<th scope=row>Spearman&#x27;s" not in page(evidence())
-    assert re.search(
-        r"Spearman's rank correlation in a prompt</th><td>not computed", page(evidence())
-    )
+def test_metrics_that_were_not_computed_say_so() -> None:
+    text = html.unescape(page(report()))
+    assert "Spearman's rank correlation in a prompt</th><td>not computed" in text
 
 
 def test_every_pair_is_in_the_page_with_its_texts() -> None:
-    text = page(evidence())
+    text = page(report())
     rows = json.loads(re.search(r'id="pairs-data">(.*?)</script>', text, re.S)[1])  # type: ignore[index]  # or it fails
     assert [row["id"] for row in rows] == [f"p{n}" for n in range(6)]
     assert rows[3]["chosen"] == f"chosen 3 {NASTY}"
@@ -162,7 +161,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
     """A page of 10,000 pairs, opened from disk; errors on its console fail the test."""
-    (tmp_path / "report.html").write_text(page(evidence(10_000)), encoding="utf-8")
+    (tmp_path / "report.html").write_text(page(report(10_000)), encoding="utf-8")
     tab = browser.new_page(viewport={"width": 390, "height": 800})
     errors: list[str] = []
     tab.on("pageerror", lambda error: errors.append(str(error)))
@@ -215,7 +214,10 @@ def test_searching_ten_thousand_pairs_is_prompt(opened: Any) -> None:
     """Half a second is far beyond what it takes, and about where it would begin to feel slow."""
     spent = opened.evaluate(
         """() => { const box = document.getElementById("search"), start = performance.now();
-        for (const word of ["q", "qu", "question", "question 77"]) { box.value = word; box.dispatchEvent(new Event("input")); }
+        for (const word of ["q", "qu", "question", "question 77"]) {
+          box.value = word;
+          box.dispatchEvent(new Event("input"));
+        }
         return (performance.now() - start) / 4; }"""
     )
     assert spent < 500

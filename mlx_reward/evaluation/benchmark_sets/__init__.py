@@ -1,1 +1,1 @@
-"""Sets that others measure on, scored their way."""
+"""Published benchmark sets, scored by their official rules."""

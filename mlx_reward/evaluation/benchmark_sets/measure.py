@@ -1,46 +1,49 @@
-"""A reward model on a benchmark file."""
+"""Measure a reward model on a benchmark file."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlx_reward.data.chat import Renderer, TooLong
 from mlx_reward.evaluation.benchmark_sets.questions import Question, read_questions
-from mlx_reward.evaluation.benchmark_sets.scores import Figures, figures
+from mlx_reward.evaluation.benchmark_sets.scores import Metrics, benchmark_metrics
+from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 
-Score = Callable[
-    [Sequence[list[int]], Sequence[int]], NDArray[np.float64]
-]  # rewards of token ids, and which share a prompt
+# From token ids of N texts and the number of the question of each to rewards (N,).
+Score = Callable[[Sequence[list[int]], Sequence[int]], Array]
 
 
-def measure(source: str, renderer: Renderer, score: Score) -> Figures:
-    """Figures of ``source``; ``unusable`` counts the rows that cannot be read or do not fit into max_seq_length."""
+def measure(source: str, renderer: Renderer, score: Score) -> Metrics:
+    """Return the metrics of the benchmark file ``source``.
+
+    ``unusable`` counts the rows that cannot be read or do not fit into max_seq_length. InputError
+    where none is left.
+    """
     questions, unusable = read_questions(source)
-    kept, texts, owners = list[Question](), list[list[int]](), list[int]()
+    kept: list[Question] = []
+    texts: list[list[int]] = []
+    question_numbers: list[int] = []
     for question in questions:
         try:
-            rendered = [
-                renderer.render(question.prompt, response).tokens for response in question.responses
-            ]
+            rendered = [renderer.render(question.prompt, r).tokens for r in question.responses]
         except TooLong:
             unusable += 1
             continue
         texts += rendered
-        owners += [len(kept)] * len(rendered)
+        question_numbers += [len(kept)] * len(rendered)
         kept.append(question)
     if not kept:
         raise InputError(
             f"eval.benchmarks: no question of {source} fits into train.max_seq_length; raise it"
         )
-    ends = np.cumsum([len(q.responses) for q in kept])[:-1]
-    return figures(list(zip(kept, np.split(score(texts, owners), ends), strict=True))) | {
-        "unusable": unusable
-    }
+    starts = np.cumsum([len(question.responses) for question in kept])[:-1]
+    rewards = np.split(score(texts, question_numbers), starts)  # one array for each question
+    metrics = benchmark_metrics(list(zip(kept, rewards, strict=True)))
+    return metrics | {"unusable": unusable}
 
 
 def name(source: str) -> str:
-    """What the figures of ``source`` are called: its file name without endings, or its last part."""
+    """Return what metrics/benchmarks.json calls ``source``: its file name without endings."""
     return Path(source).name.split(".")[0]

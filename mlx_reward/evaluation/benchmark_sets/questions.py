@@ -1,4 +1,4 @@
-"""A benchmark file as questions: one prompt, responses of which the first so many are right, or which carry scores."""
+"""Read a benchmark file as questions: prompts with responses that are right, wrong or ranked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from mlx_reward.utils.errors import InputError
 
 @dataclass(frozen=True)
 class Question:
-    """``right``: how many of ``responses``, from the first on, are right; ``scores``: theirs, where they are ranked instead."""
+    """A prompt with responses. The first ``right`` of them are right, or all have ``scores``."""
 
     id: str
     prompt: str | list[Message]
@@ -28,11 +28,15 @@ class Question:
 
     @property
     def wrong(self) -> int:
+        """How many responses are wrong."""
         return len(self.responses) - self.right
 
 
 def read_questions(source: str) -> tuple[list[Question], int]:
-    """All that ``source`` holds, which is given as ``data.source`` is, and how many rows cannot be used."""
+    """Return the questions of ``source``, and how many of its rows cannot be used.
+
+    ``source`` may be all that ``data.source`` may be. InputError where it holds no question.
+    """
     settings = DataSettings(
         source=source, format="auto", config=None, split=None, revision=None, max_bad_fraction=1
     )
@@ -40,9 +44,10 @@ def read_questions(source: str) -> tuple[list[Question], int]:
     unusable = 0
     try:
         for _, row in open_source(settings).rows:
+            if isinstance(row, BadRow):
+                unusable += 1
+                continue
             try:
-                if isinstance(row, BadRow):
-                    raise row
                 found += _questions(row, str(row.get("id", len(found))))
             except BadRow:
                 unusable += 1
@@ -61,25 +66,33 @@ def _questions(row: Row, id: str) -> Iterator[Question]:
         yield _many(row, id, subset)
     elif first_of(row, LISTS) is not None and "chosen" not in row:
         prompt, responses, scores = read_group(row)
-        asked, answers = read_prompt("prompt", prompt), [text("responses", r) for r in responses]
-        yield Question(id, asked, answers, 0, subset, scores)
+        yield Question(
+            id=id,
+            prompt=read_prompt("prompt", prompt),
+            responses=[text("responses", response) for response in responses],
+            right=0,
+            subset=subset,
+            scores=scores,
+        )
     else:
         for item in convert(row):
             if isinstance(item, RatedResponse):
                 raise BadRow("one response alone is no question")
             if not isinstance(item, Tie):
-                yield Question(id, item["prompt"], [item["chosen"], item["rejected"]], 1, subset)
+                responses = [item["chosen"], item["rejected"]]
+                yield Question(id, item["prompt"], responses, right=1, subset=subset)
 
 
 def _many(row: Row, id: str, subset: str | None) -> Question:
-    right, wrong = (row.get(side) for side in ("chosen", "rejected"))
+    right = row.get("chosen")
+    wrong = row.get("rejected")
     if not isinstance(right, list) or not isinstance(wrong, list) or not wrong:
         raise BadRow("fields 'chosen' and 'rejected' must be lists of responses")
     responses: list[Any] = [*right, *wrong]
     return Question(
-        id,
-        read_prompt("prompt", row.get("prompt")),
-        [text("chosen", r) for r in responses],
-        len(right),
-        subset,
+        id=id,
+        prompt=read_prompt("prompt", row.get("prompt")),
+        responses=[text("chosen", response) for response in responses],
+        right=len(right),
+        subset=subset,
     )

@@ -1,20 +1,21 @@
-"""What a benchmark reports of the rewards of its questions, by its official rules.
+"""The metrics of a benchmark from the rewards of its questions, by its official rules.
 
-RewardBench: Lambert et al. 2024; RewardBench 2: Malik et al. 2025; RM-Bench: Liu et al. 2025. Rules as in their own code.
+RewardBench: Lambert et al. 2024; RewardBench 2: Malik et al. 2025; RM-Bench: Liu et al. 2025. The
+rules are those of their own code.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mlx_reward.evaluation.benchmark_sets.questions import Question
-from mlx_reward.evaluation.intervals import draws, interval
-from mlx_reward.evaluation.ranking import Group, ranking_figures
+from mlx_reward.evaluation.intervals import mean_estimate
+from mlx_reward.evaluation.ranking import Group, ranking_metrics
 from mlx_reward.utils.arrays import Array
 
-Figures = dict[str, Any]
-Scored = Sequence[tuple[Question, Array]]
+Metrics = dict[str, Any]
+Scored = Sequence[tuple[Question, Array]]  # questions with the rewards of their responses
 
 # The weight of each subset in its section; math-prm counts as much as all code together.
 REWARD_BENCH: dict[str, dict[str, int]] = {
@@ -48,13 +49,16 @@ REWARD_BENCH: dict[str, dict[str, int]] = {
 STYLES = ("concise", "detailed", "markdown")  # in the order of RM-Bench's lists
 
 
-def figures(scored: Scored) -> Figures:
-    """Those of the kind of set that the questions are, with ``kind`` and how many ``questions`` there are."""
+def benchmark_metrics(scored: Scored) -> Metrics:
+    """Return the metrics of the kind of set that the questions are.
+
+    ``kind`` names it, ``questions`` says how many there are.
+    """
     kind, measure = _kind([question for question, _ in scored])
     return {"kind": kind, "questions": len(scored), **measure(scored)}
 
 
-def _kind(questions: Sequence[Question]) -> tuple[str, Callable[[Scored], Figures]]:
+def _kind(questions: Sequence[Question]) -> tuple[str, Callable[[Scored], Metrics]]:
     if all(q.scores is not None for q in questions):
         return "groups", groups
     if all(q.right == q.wrong == len(STYLES) for q in questions):
@@ -62,44 +66,38 @@ def _kind(questions: Sequence[Question]) -> tuple[str, Callable[[Scored], Figure
     if any(q.right > 1 or q.wrong > 1 for q in questions):
         return "rewardbench2", rewardbench2
     known = {subset for section in REWARD_BENCH.values() for subset in section}
-    return (
-        ("rewardbench", rewardbench)
-        if all(q.subset in known for q in questions)
-        else ("pairs", pairs)
-    )
+    if all(q.subset in known for q in questions):
+        return "rewardbench", rewardbench
+    return "pairs", pairs
 
 
-def pairs(scored: Scored) -> Figures:
-    """Accuracy with its 95 % interval, also of each subset; a tie counts one half."""
+def pairs(scored: Scored) -> Metrics:
+    """Return accuracy with its 95 % interval, and that of each subset; a tie is one half."""
     right = np.array([_beats(rewards[0], rewards[1]) for _, rewards in scored])
-    low, high = interval(
-        lambda drawn: float(right[drawn].mean()), draws([str(q.prompt) for q, _ in scored])
-    )
-    return {
-        "accuracy": float(right.mean()),
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "subsets": _by_subset(scored, right),
-    }
+    prompts = [str(question.prompt) for question, _ in scored]
+    accuracy = mean_estimate(right, prompts)
+    return accuracy.fields("accuracy") | {"subsets": _by_subset(scored, right)}
 
 
-def groups(scored: Scored) -> Figures:
-    """Rank correlations, NDCG and best-of-N regret."""
-    return ranking_figures(
-        [Group(np.array(question.scores, float), rewards) for question, rewards in scored]
-    )
+def groups(scored: Scored) -> Metrics:
+    """Return rank correlations, NDCG and best-of-N regret."""
+    ranked = [Group(np.array(question.scores, float), rewards) for question, rewards in scored]
+    return ranking_metrics(ranked)
 
 
-def rewardbench(scored: Scored) -> Figures:
-    """Each section is the mean of its subsets by weight, ``score`` the mean of the sections; a tie counts as wrong."""
-    subsets = _by_subset(
-        scored, np.array([float(rewards[0] > rewards[1]) for _, rewards in scored])
-    )
+def rewardbench(scored: Scored) -> Metrics:
+    """Return the score of each section, the weighted mean of its subsets; a tie counts as wrong.
+
+    ``score`` is the mean of the sections.
+    """
+    right = np.array([float(rewards[0] > rewards[1]) for _, rewards in scored])
+    subsets = _by_subset(scored, right)
     sections = {}
     for name, weights in REWARD_BENCH.items():
         present = {subset: weight for subset, weight in weights.items() if subset in subsets}
         if present:
-            sections[name] = sum(subsets[s] * w for s, w in present.items()) / sum(present.values())
+            total = sum(subsets[subset] * weight for subset, weight in present.items())
+            sections[name] = total / sum(present.values())
     return {
         "score": float(np.mean(list(sections.values()))),
         "sections": sections,
@@ -107,47 +105,50 @@ def rewardbench(scored: Scored) -> Figures:
     }
 
 
-def rewardbench2(scored: Scored) -> Figures:
-    """A question counts if the right response has the highest reward (shared: a part); ``score`` is the mean of the subsets.
+def rewardbench2(scored: Scored) -> Metrics:
+    """Return the share of questions whose right response has the highest reward, by subset.
 
-    Subset Ties has several right responses, and a score of its own.
+    Where k responses share the highest reward, the question counts 1 / k. Subset Ties has several
+    right responses and a score of its own. ``score`` is the mean of the subsets.
     """
-    others = [(q, r) for q, r in scored if (q.subset or "").lower() != "ties"]
-    subsets = (
-        _by_subset(others, np.array([_first_is_best(rewards) for _, rewards in others]))
-        if others
-        else {}
-    )
-    ties = [(q, r) for q, r in scored if (q.subset or "").lower() == "ties"]
+    ties = [(q, rewards) for q, rewards in scored if _is_of_ties(q)]
+    others = [(q, rewards) for q, rewards in scored if not _is_of_ties(q)]
+    subsets: dict[str, float] = {}
+    if others:
+        right = np.array([_first_is_best(rewards) for _, rewards in others])
+        subsets = _by_subset(others, right)
     if ties:
-        subsets["Ties"] = _ties(ties)
+        subsets["Ties"] = _ties_score(ties)
     return {"score": float(np.mean(list(subsets.values()))), "subsets": subsets}
 
 
-def rm_bench(scored: Scored) -> Figures:
-    """Accuracy of each style of a right response (row) against each of a wrong one (column), a tie right; ``hard`` is where the
-    wrong one is in the fancier style, ``normal`` where both are alike, ``easy`` where the right one is.
+def rm_bench(scored: Scored) -> Metrics:
+    """Return the accuracy of each style of a right response against each style of a wrong one.
+
+    ``matrix`` has the styles of the right response as rows; a tie counts as right. ``hard`` is the
+    accuracy where the wrong response is in the fancier style, ``easy`` where the right one is, and
+    ``normal`` where both are in the same.
     """
     rewards = np.array([r for _, r in scored])  # Q 6
     wins = (rewards[:, :3, None] >= rewards[:, None, 3:]).astype(float)  # Q 3 3
-    domains = sorted({q.subset or "(none)" for q, _ in scored})
-    inside = {d: np.array([(q.subset or "(none)") == d for q, _ in scored]) for d in domains}
+    domains = np.array([_subset_name(question) for question, _ in scored])
     matrix = wins.mean(axis=0)
-    return {
-        **_difficulties(matrix),
-        "matrix": {
-            right: dict(zip(STYLES, row, strict=True))
-            for right, row in zip(STYLES, matrix.tolist(), strict=True)
-        },
-        "subsets": {
-            domain: _difficulties(wins[where].mean(axis=0)) for domain, where in inside.items()
-        },
+    subsets = {
+        str(domain): _difficulties(wins[domains == domain].mean(axis=0))
+        for domain in sorted(set(domains))
     }
+    by_style = {
+        right: dict(zip(STYLES, row, strict=True))
+        for right, row in zip(STYLES, matrix.tolist(), strict=True)
+    }
+    return {**_difficulties(matrix), "matrix": by_style, "subsets": subsets}
 
 
-def _difficulties(matrix: Array) -> Figures:
+def _difficulties(matrix: Array) -> Metrics:
     upper = np.triu_indices(3, 1)
-    easy, normal, hard = matrix.T[upper].mean(), np.diag(matrix).mean(), matrix[upper].mean()
+    easy = matrix.T[upper].mean()
+    normal = np.diag(matrix).mean()
+    hard = matrix[upper].mean()
     return {
         "score": float(np.mean([easy, normal, hard])),
         "easy": float(easy),
@@ -165,36 +166,57 @@ def _first_is_best(rewards: Array) -> float:
     return 1 / int(best.sum()) if best[0] else 0.0
 
 
+def _is_of_ties(question: Question) -> bool:
+    return (question.subset or "").lower() == "ties"
+
+
+def _subset_name(question: Question) -> str:
+    return question.subset or "(none)"
+
+
 def _by_subset(scored: Scored, right: Array) -> dict[str, float]:
-    names = [q.subset or "(none)" for q, _ in scored]
+    names = [_subset_name(question) for question, _ in scored]
     return {name: float(right[[n == name for n in names]].mean()) for name in sorted(set(names))}
 
 
-def _ties(scored: Scored) -> float:
-    """60 % accuracy, half of it on questions with one right response; 40 % that right ones are nearer to one another than to
-    the wrong ones; ids are "ref:n" and "tied:n".
+class Gap(NamedTuple):
+    """Rewards of one question of subset Ties."""
+
+    spread: float  # between the best and the worst right response
+    distance: float  # from the worst right response to the best wrong one
+
+
+def _ties_score(scored: Scored) -> float:
+    """Return the score of subset Ties.
+
+    60 % is accuracy, half of it on questions with one right response ("ref:n") and half on those
+    with several ("tied:n"). 40 % is how often right responses are nearer to one another than to the
+    wrong ones. One hundredth of by how much comes on top.
     """
-    kinds: dict[str, dict[str, tuple[float, float]]] = {"ref": {}, "tied": {}}
+    reference: dict[str, Gap] = {}  # by the number n
+    tied: dict[str, Gap] = {}
     for question, rewards in scored:
         kind, _, number = question.id.partition(":")
-        right, wrong = rewards[: question.right], rewards[question.right :]
-        kinds["ref" if kind == "ref" else "tied"][number] = (
-            float(np.ptp(right)),
-            float(right.min() - wrong.max()),
-        )
-    accuracies = [
-        np.mean([gap > 0 for _, gap in kind.values()]) if kind else 0.0 for kind in kinds.values()
-    ]
-    both = sorted(kinds["ref"].keys() & kinds["tied"].keys())
+        right = rewards[: question.right]
+        wrong = rewards[question.right :]
+        gap = Gap(spread=float(np.ptp(right)), distance=float(right.min() - wrong.max()))
+        (reference if kind == "ref" else tied)[number] = gap
+    accuracies = _ties_accuracy(reference) + _ties_accuracy(tied)
+    both = sorted(reference.keys() & tied.keys())
     if not both:
-        return float(0.3 * sum(accuracies))
-    spread, gap = np.array([kinds["tied"][n] for n in both]).T
-    harder = np.minimum(gap, [kinds["ref"][n][1] for n in both])
+        return float(0.3 * accuracies)
+    spread = np.array([tied[n].spread for n in both])
+    distance = np.array([tied[n].distance for n in both])
+    harder = np.minimum(distance, [reference[n].distance for n in both])
     with np.errstate(divide="ignore", invalid="ignore"):
         margin = np.nan_to_num(np.tanh(harder / spread - 1), nan=0.0).mean()
     return float(
-        0.3 * sum(accuracies)
-        + 0.2 * (gap > spread).mean()
+        0.3 * accuracies
+        + 0.2 * (distance > spread).mean()
         + 0.2 * (harder > spread).mean()
         + 0.01 * margin
     )
+
+
+def _ties_accuracy(gaps: dict[str, Gap]) -> float:
+    return float(np.mean([gap.distance > 0 for gap in gaps.values()])) if gaps else 0.0

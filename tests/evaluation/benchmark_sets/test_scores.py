@@ -9,7 +9,7 @@ import pytest
 from mlx_reward.data.chat import Renderer
 from mlx_reward.evaluation.benchmark_sets.measure import measure, name
 from mlx_reward.evaluation.benchmark_sets.questions import Question, read_questions
-from mlx_reward.evaluation.benchmark_sets.scores import figures
+from mlx_reward.evaluation.benchmark_sets.scores import benchmark_metrics
 from mlx_reward.utils.errors import InputError
 from tests import tiny
 
@@ -31,7 +31,7 @@ def scored(*rows: tuple[Question, list[float]]) -> list[tuple[Question, np.ndarr
 
 
 def test_pairs_count_ties_one_half() -> None:
-    found = figures(
+    found = benchmark_metrics(
         scored(
             (question(1, 2, "a"), [2, 1]),
             (question(1, 2, "a"), [1, 1]),
@@ -43,8 +43,11 @@ def test_pairs_count_ties_one_half() -> None:
 
 
 def test_reward_bench_weights_subsets_in_sections_and_sections_alike() -> None:
-    """Chat: (100 * 1 + 28 * 0) / 128; Reasoning: math-prm weighs 984, one code subset 164. A tie is wrong."""
-    found = figures(
+    """Chat: (100 * 1 + 28 * 0) / 128; Reasoning: math-prm weighs 984, one code subset 164.
+
+    A tie is wrong.
+    """
+    found = benchmark_metrics(
         scored(
             (question(1, 2, "alpacaeval-easy"), [2, 1]),
             (question(1, 2, "mt-bench-easy"), [1, 1]),
@@ -61,8 +64,11 @@ def test_reward_bench_weights_subsets_in_sections_and_sections_alike() -> None:
 
 
 def test_reward_bench_2_shares_the_point_between_the_best() -> None:
-    """Ties by hand: accuracies 1 and 1; right ones spread over 1 against a gap of 2, and of 0.5 with the reference's."""
-    found = figures(
+    """Ties by hand: accuracies 1 and 1; right ones spread over 1.
+
+    The gap to the wrong ones is 2, and 0.5 with the reference's.
+    """
+    found = benchmark_metrics(
         scored(
             (question(1, 4, "Math"), [3, 1, 1, 1]),
             (question(1, 4, "Math"), [3, 3, 1, 1]),
@@ -78,8 +84,11 @@ def test_reward_bench_2_shares_the_point_between_the_best() -> None:
 
 
 def test_rm_bench_has_a_matrix_of_styles() -> None:
-    """A model that prefers whatever is fancier: easy pairs right, hard ones wrong, equal styles tied and so right."""
-    found = figures(scored((question(3, 6, "chat"), [1, 2, 3, 1, 2, 3])))
+    """A model that prefers what is fancier: easy pairs right, hard ones wrong.
+
+    Equal styles are tied and so right.
+    """
+    found = benchmark_metrics(scored((question(3, 6, "chat"), [1, 2, 3, 1, 2, 3])))
     assert found["kind"] == "rm_bench"
     assert (found["easy"], found["normal"], found["hard"]) == (1.0, 1.0, 0.0)
     assert found["matrix"]["concise"] == {"concise": 1.0, "detailed": 0.0, "markdown": 0.0}
@@ -88,7 +97,7 @@ def test_rm_bench_has_a_matrix_of_styles() -> None:
 
 
 def test_groups_are_ranked() -> None:
-    found = figures(scored((question(0, 3, scores=[3, 2, 1]), [0.3, 0.2, 0.1])))
+    found = benchmark_metrics(scored((question(0, 3, scores=[3, 2, 1]), [0.3, 0.2, 0.1])))
     assert (found["kind"], found["spearman"], found["best_of_n_regret"]) == (
         "groups",
         pytest.approx(1.0),

@@ -1,9 +1,7 @@
-"""Figures of metrics/eval.json, plots, and the bag-of-words baseline."""
+"""The table of metrics behind metrics/eval.json, plots, and the bag-of-words baseline."""
 
 import json
 from dataclasses import replace
-from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -13,24 +11,29 @@ from mlx_reward.data.dataset import PreferenceDataset, tokenize
 from mlx_reward.data.pair import Pair
 from mlx_reward.evaluation.baselines import bag_of_words_margins
 from mlx_reward.evaluation.calibration import Calibrator
+from mlx_reward.evaluation.metric_table import METRICS, Metric, compute, markdown_table, table_rows
 from mlx_reward.evaluation.metrics import accuracy, reliability
-from mlx_reward.evaluation.plot_rows import histogram_rows, reliability_rows
-from mlx_reward.evaluation.summary import figures, plot_rows, reward_rows, subset_rows
+from mlx_reward.evaluation.plot_rows import (
+    histogram_rows,
+    plot_rows,
+    reliability_rows,
+    subset_rows,
+)
+from mlx_reward.evaluation.predictions import Predictions, reward_rows
 from mlx_reward.evaluation.warnings import shift, warnings
-from mlx_reward.report.reliability import draw_reliability
 from mlx_reward.utils.errors import InputError
-from tests import tiny
+from tests import ROOT, tiny
 
 
 def pair(n: int, chosen: str, rejected: str) -> Pair:
     return Pair(prompt=f"q{n}", chosen=chosen, rejected=rejected, id=str(n), group=str(n))
 
 
-def test_figures_by_hand() -> None:
+def test_metrics_by_hand() -> None:
     """Two pairs at temperature 2: margins 2 (right) and -1 (wrong), so logits 1 and -0.5."""
     data = tokenize([pair(0, "aaa", "b"), pair(1, "c", "ddd")], Renderer(tiny.tokenizer(), 200))
     rewards = np.array([1.0, -1.0, 0.0, 1.0])
-    found = figures(data, rewards, Calibrator(2.0), bins=2)
+    found = compute(Predictions(data, rewards, Calibrator(2.0), bins=2))
     assert found["accuracy"] == 0.5
     assert found["nll"] == pytest.approx((np.log1p(np.exp(-1)) + np.log1p(np.exp(0.5))) / 2)
     assert found["nll_before"] == pytest.approx((np.log1p(np.exp(-2)) + np.log1p(np.exp(1))) / 2)
@@ -46,24 +49,24 @@ def test_figures_by_hand() -> None:
     )
 
 
-def test_every_interval_holds_its_figure_and_subsets_add_up() -> None:
+def test_every_interval_holds_its_metric_and_subsets_add_up() -> None:
     data, rewards = many(120)
-    found = figures(data, rewards, Calibrator(1.0), bins=15)
+    predictions = Predictions(data, rewards, Calibrator(1.0), bins=15)
+    found = compute(predictions)
     for name in ("accuracy", "nll", "brier"):
         assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
-    rows = subset_rows(data, data.margins(rewards), 15)
+    rows = subset_rows(predictions)
     assert sum(row["pairs"] for row in rows) == 120  # type: ignore[misc]  # counts are numbers
     mean = sum(row["pairs"] * row["accuracy"] for row in rows) / 120  # type: ignore[operator,misc]  # as above
     assert mean == pytest.approx(found["accuracy"])
 
 
-def test_reward_rows_say_what_the_figures_say() -> None:
+def test_reward_rows_say_what_the_metrics_say() -> None:
     data, rewards = many(60)
-    rows = reward_rows(data, rewards, np.zeros(len(rewards)), data.margins(rewards) / 2)
-    assert (
-        accuracy(np.array([row["logit"] for row in rows], float))
-        == figures(data, rewards, Calibrator(2.0), 15)["accuracy"]
-    )
+    predictions = Predictions(data, rewards, Calibrator(2.0), bins=15)
+    rows = reward_rows(predictions, np.zeros(len(rewards)))
+    logits = np.array([row["logit"] for row in rows], float)
+    assert accuracy(logits) == compute(predictions)["accuracy"]
     assert all(
         row["reward_chosen"] - row["reward_rejected"] == pytest.approx(2 * row["logit"])
         for row in rows
@@ -101,13 +104,49 @@ def test_plot_rows_hold_every_pair() -> None:
     assert all(0.5 <= r["confidence"] <= 1 and 0 <= r["share_correct"] <= 1 for r in rows)  # type: ignore[operator]
 
 
-def test_the_picture_is_svg_and_the_same_every_time(tmp_path: Path) -> None:
-    """DVC hashes it: a date in it would make every run look new."""
-    diagram = reliability(np.random.default_rng(0).normal(size=200), 15)
-    for name in ("a.svg", "b.svg"):
-        draw_reliability(tmp_path / name, diagram, diagram, "200 test pairs")
-    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
-    assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
+def test_a_metric_is_one_row_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new row is in metrics/eval.json and in the tables that people read, nowhere else to add."""
+    data, rewards = many(30)
+    widest = Metric("widest_margin", "widest margin", lambda p: float(np.abs(p.margins).max()))
+    monkeypatch.setattr("mlx_reward.evaluation.metric_table.METRICS", (*METRICS, widest))
+    found = compute(Predictions(data, rewards, Calibrator(1.0), bins=15))
+    assert found["widest_margin"] == np.abs(data.margins(rewards)).max()
+    assert table_rows(found)[-1] == ("widest margin", found["widest_margin"], None, None)
+
+
+def test_the_committed_metrics_are_those_of_the_table() -> None:
+    """What metrics/eval.json of the default run holds, in the order of the table."""
+    committed = json.loads((ROOT / "metrics" / "eval.json").read_text())
+    names = [name for name in committed if not name.endswith(("_low", "_high"))]
+    assert len(names) > 30
+    assert names == [metric.name for metric in METRICS if metric.name in committed]
+
+
+def test_the_markdown_table_holds_what_has_an_interval() -> None:
+    data, rewards = many(30)
+    found = compute(Predictions(data, rewards, Calibrator(1.0), bins=15))
+    lines = markdown_table(found).splitlines()
+    assert lines[0] == "| metric | value | 95 % interval |"
+    ends = f"{found['accuracy_low']:.4f} to {found['accuracy_high']:.4f}"
+    assert lines[2] == f"| accuracy | {found['accuracy']:.4f} | {ends} |"
+    assert len(lines) == 2 + 5  # there are no groups, so no ranking metric has a value
+
+
+def test_an_ensemble_has_the_metrics_of_its_members() -> None:
+    data, rewards = many(60)
+    both = np.stack([rewards, -rewards])
+    predictions = Predictions(
+        data,
+        rewards,
+        Calibrator(1.0),
+        bins=15,
+        member_rewards=both,
+        member_calibrators=(Calibrator(1.0), Calibrator(2.0)),
+    )
+    found = compute(predictions)
+    assert found["members"]["1"]["accuracy"] == found["accuracy"]
+    assert found["members"]["2"]["accuracy"] == pytest.approx(1 - found["accuracy"])
+    assert "members" not in compute(replace(predictions, member_rewards=both[:1]))
 
 
 @pytest.mark.parametrize(
@@ -119,16 +158,14 @@ def test_the_picture_is_svg_and_the_same_every_time(tmp_path: Path) -> None:
         ([pair(n, "a", "b") for n in range(4)], [0.5] * 8),  # all ties, of equal length
     ],
 )
-def test_figures_of_a_degenerate_test_set_are_numbers_or_null(
+def test_metrics_of_a_degenerate_test_set_are_numbers_or_null(
     pairs: list[Pair], rewards: list[float]
 ) -> None:
     """Never a crash, never NaN: metrics files are JSON."""
     data = tokenize(pairs, Renderer(tiny.tokenizer(), 200))
-    values = np.array(rewards)
-    found = figures(data, values, Calibrator(1.0), bins=15)
-    json.dumps(
-        [found, plot_rows(data, data.margins(values), data.margins(values), 15)], allow_nan=False
-    )
+    predictions = Predictions(data, np.array(rewards), Calibrator(1.0), bins=15)
+    found = compute(predictions)
+    json.dumps([found, plot_rows(predictions)], allow_nan=False)
     assert found["spearman"] is None
     assert found["groups"] == 0
 
@@ -139,7 +176,7 @@ def test_rewards_that_are_not_finite_are_refused_in_words() -> None:
         InputError,
         match=r"1 of 2 rewards on the test split are not finite; lower train.learning_rate",
     ):
-        figures(data, np.array([np.nan, 1.0]), Calibrator(1.0), bins=15)
+        compute(Predictions(data, np.array([np.nan, 1.0]), Calibrator(1.0), bins=15))
 
 
 def test_what_is_suspect_is_said() -> None:

@@ -1,0 +1,202 @@
+"""The table of metrics: one row for each metric of a model on its test split.
+
+metrics/eval.json, the table of the report and that of a model card follow from it. To add a metric,
+add a row to METRICS, and its function here or in the module that it belongs to.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlx_reward.evaluation.intervals import Estimate, interval
+from mlx_reward.evaluation.length_bias import correlation, without_length
+from mlx_reward.evaluation.mcnemar import mcnemar_p
+from mlx_reward.evaluation.metrics import accuracy, auroc, brier, ece, nll, reliability
+from mlx_reward.evaluation.predictions import Predictions
+from mlx_reward.evaluation.ranking import Group, kendall, mean_over_groups, ndcg, regret, spearman
+from mlx_reward.evaluation.warnings import shift
+from mlx_reward.utils.arrays import Array
+from mlx_reward.utils.errors import InputError
+
+Value = Estimate | float | int | dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A row of the table.
+
+    ``name`` is its key in metrics/eval.json, ``title`` what people read in tables; a metric without
+    title is in the file alone. ``function`` returns a number, or an ``Estimate`` where the metric
+    has an interval, which becomes the keys ``name``, ``name_low`` and ``name_high``. None becomes
+    null; where ``optional``, the key is left out instead.
+    """
+
+    name: str
+    title: str | None
+    function: Callable[[Predictions], Value]
+    optional: bool = False
+
+
+def with_interval(metric: Callable[[Array, int], float]) -> Callable[[Predictions], Estimate]:
+    """Return ``metric`` of logits (P,) and the number of bins, with its interval over prompts."""
+
+    def estimate(p: Predictions) -> Estimate:
+        low, high = interval(lambda drawn: metric(p.logits[drawn], p.bins), p.draws)
+        return Estimate(metric(p.logits, p.bins), low, high)
+
+    return estimate
+
+
+def over_groups(metric: Callable[[Group], float]) -> Callable[[Predictions], Estimate]:
+    """Return the mean of ``metric`` over prompts with ranked responses, with its interval."""
+    return lambda p: mean_over_groups(metric, p.groups)
+
+
+def accuracy_where(margins: Array, where: NDArray[np.bool_]) -> float | None:
+    """Return the accuracy on the pairs ``where`` (P,) is true; None where it never is."""
+    return accuracy(margins[where]) if where.any() else None
+
+
+def count_where(where: NDArray[np.bool_]) -> int | None:
+    """Return how many pairs ``where`` (P,) is true of; None for none."""
+    return int(where.sum()) or None
+
+
+def member_metrics(p: Predictions) -> dict[str, Any] | None:
+    """Return the metrics of each model of an ensemble, calibrated by itself; None of one model."""
+    if p.member_rewards is None or len(p.member_rewards) == 1:
+        return None
+    found = {}
+    pairs = zip(p.member_rewards, p.member_calibrators, strict=True)
+    for number, (rewards, calibrator) in enumerate(pairs, 1):
+        logits = calibrator(p.test.margins(rewards))
+        found[str(number)] = {
+            "accuracy": accuracy(logits),
+            "nll": nll(logits),
+            "ece": ece(reliability(logits, p.bins)),
+        }
+    return found
+
+
+def bag_of_words_accuracy(p: Predictions) -> float | None:
+    return None if p.baseline_margins is None else accuracy(p.baseline_margins)
+
+
+def shift_p(p: Predictions) -> float | None:
+    return None if p.valid_margins is None else shift(p.valid_margins, p.margins)
+
+
+# Metrics of logits are those after calibration, metrics of margins those before it. A resampled ECE
+# is larger than the sample's own, because draws repeat pairs: its interval errs to the strict side.
+METRICS: tuple[Metric, ...] = (
+    Metric("accuracy", "accuracy", with_interval(lambda logits, _: accuracy(logits))),
+    Metric(
+        "ece",
+        "expected calibration error",
+        with_interval(lambda logits, bins: ece(reliability(logits, bins))),
+    ),
+    Metric("nll", "negative log-likelihood, nats", with_interval(lambda logits, _: nll(logits))),
+    Metric("brier", "Brier score", with_interval(lambda logits, _: brier(logits))),
+    Metric("auroc", "AUROC of being right", with_interval(lambda logits, _: auroc(logits))),
+    Metric("ece_before", "ECE before calibration", lambda p: ece(reliability(p.margins, p.bins))),
+    Metric("ece_bins", None, lambda p: min(p.bins, len(p.margins))),
+    Metric("nll_before", None, lambda p: nll(p.margins)),
+    Metric("brier_before", None, lambda p: brier(p.margins)),
+    Metric("temperature", "temperature", lambda p: p.calibrator.temperature),
+    Metric("calibration_knots", None, lambda p: len(p.calibrator.knots)),
+    Metric("reward_chosen_mean", None, lambda p: float(np.mean(p.rewards[p.test.chosen]))),
+    Metric("reward_rejected_mean", None, lambda p: float(np.mean(p.rewards[p.test.rejected]))),
+    Metric("longer_wins_accuracy", None, lambda p: accuracy(p.length_gain)),
+    Metric("longer_wins_p", None, lambda p: mcnemar_p(p.margins, p.length_gain)),
+    Metric(
+        "length_controlled_accuracy",
+        "accuracy with length regressed out",
+        lambda p: accuracy(without_length(p.margins, p.length_gain)),
+    ),
+    Metric(
+        "margin_length_correlation",
+        None,
+        lambda p: correlation(p.margins, p.length_gain),
+        optional=True,
+    ),
+    Metric(
+        "length_matched_accuracy",
+        "accuracy on pairs of equal length",
+        lambda p: accuracy_where(p.margins, p.length_matched),
+        optional=True,
+    ),
+    Metric("length_matched_pairs", None, lambda p: count_where(p.length_matched), optional=True),
+    Metric(
+        "shorter_right_accuracy",
+        "accuracy where the shorter response is right",
+        lambda p: accuracy_where(p.margins, p.length_gain < 0),
+        optional=True,
+    ),
+    Metric("shorter_right_pairs", None, lambda p: count_where(p.length_gain < 0), optional=True),
+    Metric("groups", None, lambda p: len(p.groups)),
+    Metric("spearman", "Spearman's rank correlation in a prompt", over_groups(spearman)),
+    Metric("kendall", "Kendall's tau in a prompt", over_groups(kendall)),
+    Metric("ndcg", "NDCG in a prompt", over_groups(ndcg)),
+    Metric("best_of_n_regret", "regret of best-of-N", over_groups(regret)),
+    Metric("pairs", None, lambda p: len(p.margins)),
+    Metric("ties", None, lambda p: int((p.margins == 0).sum())),
+    Metric("texts", None, lambda p: len(p.test.texts)),
+    Metric("prompts_cut", None, lambda p: p.test.cut),
+    Metric("pairs_dropped", None, lambda p: len(p.test.dropped)),
+    Metric("members", None, member_metrics, optional=True),
+    Metric("bag_of_words_accuracy", None, bag_of_words_accuracy, optional=True),
+    Metric("shift_p", None, shift_p, optional=True),
+)
+
+
+def compute(predictions: Predictions) -> dict[str, Any]:
+    """Return metrics/eval.json; raise InputError where a reward is not finite."""
+    wrong = int((~np.isfinite(predictions.rewards)).sum())
+    if wrong:
+        raise InputError(
+            f"{wrong} of {len(predictions.rewards)} rewards on the test split are not finite; "
+            "lower train.learning_rate and train again"
+        )
+    found: dict[str, Any] = {}
+    for metric in METRICS:
+        value = metric.function(predictions)
+        if isinstance(value, Estimate):
+            found |= value.fields(metric.name)
+        elif value is not None or not metric.optional:
+            found[metric.name] = value
+    return found
+
+
+class TableRow(NamedTuple):
+    """A row of the table that people read; None for what was not computed."""
+
+    title: str
+    value: float | int | None
+    low: float | None
+    high: float | None
+
+
+def table_rows(metrics: Mapping[str, Any]) -> list[TableRow]:
+    """Return the rows that people read, from metrics/eval.json."""
+    return [
+        TableRow(
+            title=metric.title,
+            value=metrics.get(metric.name),
+            low=metrics.get(f"{metric.name}_low"),
+            high=metrics.get(f"{metric.name}_high"),
+        )
+        for metric in METRICS
+        if metric.title is not None
+    ]
+
+
+def markdown_table(metrics: Mapping[str, Any]) -> str:
+    """Return the metrics that have an interval as a table in Markdown."""
+    lines = ["| metric | value | 95 % interval |", "|---|---|---|"]
+    for row in table_rows(metrics):
+        if row.value is not None and row.low is not None and row.high is not None:
+            lines.append(f"| {row.title} | {row.value:.4f} | {row.low:.4f} to {row.high:.4f} |")
+    return "\n".join(lines)
