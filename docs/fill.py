@@ -1,11 +1,12 @@
 """Fill in the figures and outputs that README.md and docs/ show, so that nobody types them by hand.
 
 python docs/fill.py               figures from metrics/, drawings from the code: a second
-python docs/fill.py --run         and what the examples print, with the model in checkpoints/: a minute
+python docs/fill.py --run         and what examples print, with the model in checkpoints/: a minute
 python docs/fill.py --run-long    and the experiment, trained in a clone of HEAD: ten minutes
 
-A part between `<!-- fill: NAME -->` and `<!-- end -->` is written by the function BLOCKS[NAME]. A code block after
-`<!-- run -->` or `<!-- run-long -->` is a transcript: commands stand behind `$ ` or `>>> `, and all else is output.
+A part between `<!-- fill: NAME -->` and `<!-- end -->` is written by the function BLOCKS[NAME].
+A code block after `<!-- run -->` or `<!-- run-long -->` is a transcript: commands stand behind
+`$ ` or `>>> `, and all else is output.
 """
 
 import doctest
@@ -55,7 +56,7 @@ def pages(root: Path = ROOT) -> list[Path]:
 
 
 def fill(text: str) -> str:
-    """Return the page ``text`` with every figure and drawing as the files and the code have it now."""
+    """Return the page ``text`` with every figure and drawing of the present run and code."""
     return FILLED.sub(lambda part: f"{part[1]}{BLOCKS[part[2]]()}\n{part[3]}", text)
 
 
@@ -172,7 +173,7 @@ def clone(folder: Path) -> None:
 
 
 def console_session(session: str, folder: Path, code: Path) -> str:
-    """Run the lines of ``session`` that begin with `$ ` in ``folder``; return them with their output."""
+    """Run the lines of ``session`` that begin with `$ `; return them with their output."""
     shown = []
     for line in session.splitlines():
         if line.startswith("$ "):
@@ -183,7 +184,10 @@ def console_session(session: str, folder: Path, code: Path) -> str:
 
 
 def bash(commands: list[str], folder: Path, code: Path) -> str:
-    """Return the output of ``commands`` in one shell in ``folder``; none may fail. ``code`` holds the package."""
+    """Return the output of ``commands``, run in one shell in ``folder``; none may fail.
+
+    ``code`` is the folder that holds the package.
+    """
     with tempfile.TemporaryDirectory() as programs:
         # A program, not a function of the shell: `kill %1` has to reach it.
         command = Path(programs) / "mlx-reward"

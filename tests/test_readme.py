@@ -1,4 +1,4 @@
-"""README.md, CONTRIBUTING.md and docs/: their length, the paths they name, the figures and outputs they show."""
+"""README.md, CONTRIBUTING.md and docs/: length, paths they name, figures and outputs they show."""
 
 import importlib.util
 import re
@@ -39,7 +39,7 @@ def made_by_dvc() -> set[str]:
 
 
 def paths_of(text: str) -> list[tuple[str, str]]:
-    """Return the (path, name) pairs that stand in backticks; ``name`` is the function or class, or empty."""
+    """Return (path, name) of what stands in backticks; ``name``: a function or class, or empty."""
     found = []
     for code in CODE.findall(re.sub(r"```.*?```", "", text, flags=re.S)):
         path, _, name = code.partition(": ")
@@ -57,7 +57,7 @@ def find(path: str) -> Path | None:
 
 def is_known(path: str) -> bool:
     pattern = path.replace("<section>", "*")
-    if find(path) or "*" in pattern and any(ROOT.glob(pattern)):
+    if find(path) or ("*" in pattern and any(ROOT.glob(pattern))):
         return True
     names = made_by_dvc() | MADE
     return any(fnmatch(name, path) or name.endswith(f"/{path}") for name in names)
@@ -115,12 +115,14 @@ def test_the_six_worst_probes_are_named_with_their_counts() -> None:
 def test_a_transcript_is_run_again_and_its_old_output_replaced() -> None:
     page = (
         "<!-- run -->\n```console\n$ echo 1 2\nstale\n\n$ true\n```\n"
-        "<!-- run -->\n```python\n>>> for i in range(2):\n...     print(i)\nstale\n>>> 1 + 1\n3\n```\n"
+        "<!-- run -->\n```python\n"
+        ">>> for i in range(2):\n...     print(i)\nstale\n>>> 1 + 1\n3\n```\n"
         "<!-- run-long -->\n```console\n$ false\nstays\n```\n"
     )
     assert fill.run_examples(page, "run") == (
         "<!-- run -->\n```console\n$ echo 1 2\n1 2\n\n$ true\n```\n"
-        "<!-- run -->\n```python\n>>> for i in range(2):\n...     print(i)\n0\n1\n>>> 1 + 1\n2\n```\n"
+        "<!-- run -->\n```python\n"
+        ">>> for i in range(2):\n...     print(i)\n0\n1\n>>> 1 + 1\n2\n```\n"
         "<!-- run-long -->\n```console\n$ false\nstays\n```\n"
     )
 
