@@ -32,10 +32,10 @@ def attention(
 
     Takes the place of mlx_lm's ``scaled_dot_product_attention``, to which it leaves attention sinks.
     """
-    if sinks is not None:
-        return base.scaled_dot_product_attention(
-            queries, keys, values, cache, scale=scale, mask=mask, sinks=sinks
-        )  # type: ignore[arg-type]
+    if sinks is not None or hasattr(cache, "bits"):  # mlx_lm's own sinks and quantized caches
+        theirs: Any = base.scaled_dot_product_attention
+        result: mx.array = theirs(queries, keys, values, cache, scale=scale, mask=mask, sinks=sinks)
+        return result
     if isinstance(mask, Window):
         seen: mx.array = cache.attend(queries, keys, values, scale, mask)
         return seen

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlx_reward.engine import padded, varlen
-from mlx_reward.engine.features import FrozenFeatures, capture, frozen_blocks
+from mlx_reward.engine.features import FrozenFeatures, frozen_blocks
 from mlx_reward.engine.prefix_groups import PrefixGroup, balance, group_by_prefix, token_batches
-from mlx_reward.engine.runner import Runner, evaluation_mode
+from mlx_reward.engine.runner import CANNOT, Capabilities, Runner, evaluation_mode
 from mlx_reward.engine.streams import streams
-from mlx_reward.model.network import RewardNetwork
+from mlx_reward.model.checkpoint import Tree
+from mlx_reward.model.network import RewardNetwork, with_weights
 from mlx_reward.utils.progress import bar
 
 BATCH_TOKENS = 4096  # a batch, over all streams: best of 1,024 to 8,192 on two cores
@@ -26,9 +27,20 @@ class Engine:
     ``grad_checkpoint``: blocks run again in the backward pass, which saves memory.
     """
 
-    def __init__(self, network: RewardNetwork, grad_checkpoint: bool = False) -> None:
+    def __init__(
+        self,
+        network: RewardNetwork,
+        grad_checkpoint: bool = False,
+        capabilities: Capabilities | None = None,
+    ) -> None:
         self.network = network
-        self._runner = Runner(network, grad_checkpoint)
+        self._runner = Runner(network, grad_checkpoint, capabilities)
+        self._reuses_features: bool | None = None  # until it is tried
+
+    def with_weights(self, weights: Tree) -> "Engine":
+        """Return an engine for scoring with other trained weights over the same frozen arrays."""
+        twin = with_weights(self.network, weights)
+        return Engine(twin, capabilities=self._runner.capabilities)
 
     @property
     def padding_free(self) -> bool:
@@ -122,22 +134,25 @@ class Engine:
         return token_batches(texts, prompts, BATCH_TOKENS, self.shares_prefix)
 
     def can_reuse_features(self, text: list[int]) -> bool:
-        """Tell whether ``text`` comes to the same hidden states when the frozen blocks are passed over.
+        """Tell whether the frozen blocks can be passed over where their output is known; tried once, on ``text``.
 
         Some architectures hand more than one state from block to block, or look past the blocks.
         """
+        if self._reuses_features is None:
+            self._reuses_features = self.frozen_blocks > 0 and self._try_features(text)
+        return self._reuses_features
+
+    def _try_features(self, text: list[int]) -> bool:
         tokens = mx.array([text])
         with evaluation_mode(self.network):
             plain = self._runner.hidden_states(tokens)
+            captured: list[mx.array] = []
             try:
-                with capture(self.network.backbone) as captured:
-                    self._runner.hidden_states(tokens)
-                fast = self._runner.hidden_states(tokens, features=captured[-1])
-                return (
-                    plain.shape == fast.shape
-                    and mx.allclose(plain, fast, rtol=1e-3, atol=1e-4).item() is True
-                )
-            except (TypeError, ValueError, AttributeError, IndexError):
+                self._runner.hidden_states(tokens, capture=captured)
+                fast = self._runner.hidden_states(tokens, inject=captured[-1])
+                close = mx.allclose(plain, fast, rtol=1e-3, atol=1e-4).item() is True
+                return plain.shape == fast.shape and close
+            except CANNOT:
                 return False
 
     def _parts(self, texts: Texts, prompts: Sequence[Hashable]) -> list[list[PrefixGroup]]:

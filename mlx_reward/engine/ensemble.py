@@ -1,11 +1,10 @@
 """Reward models that share a backbone: the members of an ensemble, or one alone.
 
-The mean over members is their reward, the deviation how unsure they are (Lakshminarayanan et al. 2017; for reward models
-Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization").
+The mean over members is their reward, the deviation how unsure they are (Lakshminarayanan et al.
+2017; for reward models Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization").
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 import mlx.core as mx
 import numpy as np
@@ -13,17 +12,20 @@ from numpy.typing import NDArray
 
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.features import FrozenFeatures
-from mlx_reward.engine.runner import evaluation_mode
 from mlx_reward.model.checkpoint import Tree
 from mlx_reward.utils.progress import bar
 
 
-@dataclass(frozen=True)
 class Ensemble:
-    """``members``: the trained weights of each, as trees for ``network.update``; the network holds those of the first."""
+    """Scores texts with each of ``members``, the trained weights of each as a tree.
 
-    engine: Engine
-    members: list[Tree]
+    Each has a network of its own over the frozen arrays of ``engine``'s, so that several threads
+    can score at once.
+    """
+
+    def __init__(self, engine: Engine, members: list[Tree]) -> None:
+        self.members = members
+        self.engines = [engine.with_weights(member) for member in members]
 
     def score(
         self,
@@ -32,32 +34,30 @@ class Ensemble:
         what: str = "score",
         features: FrozenFeatures | None = None,
     ) -> NDArray[np.float64]:
-        """Return rewards (K, N) of ``texts`` from each member, in their order; frozen blocks run once for all."""
-        if len(self.members) == 1:
-            return self.engine.score(texts, prompts, what, features)[None]
-        network = self.engine.network
-        rewards = np.zeros((len(self.members), len(texts)))
-        reuses = bool(texts) and features is None and self._can_reuse_features(texts[0])
-        with evaluation_mode(network), bar(total=len(texts), what=what, unit="text") as progress:
-            for batch in self.engine.batches(texts, prompts):
+        """Return rewards (K, N) of ``texts`` from each of K members, in their order.
+
+        Frozen blocks run once for all members.
+        """
+        first = self.engines[0]
+        if len(self.engines) == 1:
+            return first.score(texts, prompts, what, features)[None]
+        rewards = np.zeros((len(self.engines), len(texts)))
+        shares_features = features is None and bool(texts) and first.can_reuse_features(texts[0])
+        with bar(total=len(texts), what=what, unit="text") as progress:
+            for batch in first.batches(texts, prompts):
                 own, keys = [texts[i] for i in batch], [prompts[i] for i in batch]
                 known = features.take(batch) if features else None
-                if reuses:
-                    known = self.engine.batch_features(own, keys)
-                for k, member in enumerate(self.members):
-                    network.update(member)
-                    rewards[k, batch] = np.array(self.engine.forward(own, keys, known))
+                if shares_features:
+                    known = first.batch_features(own, keys)
+                for k, engine in enumerate(self.engines):
+                    rewards[k, batch] = np.array(engine.forward(own, keys, known))
                 progress.update(len(batch))
-        network.update(self.members[0])
         mx.clear_cache()
         return rewards
-
-    def _can_reuse_features(self, text: list[int]) -> bool:
-        return self.engine.frozen_blocks > 0 and self.engine.can_reuse_features(text)
 
 
 def mean_and_deviation(
     rewards: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (N,) mean and standard deviation over the members of rewards (K, N); 0 for one member."""
+    """Return (N,) mean and standard deviation over the members of rewards (K, N); 0 for one."""
     return rewards.mean(axis=0), rewards.std(axis=0)

@@ -6,7 +6,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from mlx_reward.engine.features import FrozenFeatures, capture
+from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.engine.prefix_cache import PrefixCache, PrefixedCache
 from mlx_reward.engine.prefix_groups import PrefixGroup
 from mlx_reward.engine.runner import Runner
@@ -67,8 +67,8 @@ def _batch_rewards(
         firsts = [group.text_ids[0] for group in groups]
         injected = features.padded(text_ids, prefix_length, suffixes.shape[1])
         prefix_injected = features.padded(firsts, 0, prefix_length)
-    cache = _prefixed_caches(runner, texts, groups, prefix_injected)
-    states = runner.hidden_states(mx.array(suffixes), cache, injected)
+    cache = _prefixed_caches(runner, texts, groups, inject=prefix_injected)
+    states = runner.hidden_states(mx.array(suffixes), cache, inject=injected)
     return runner.network.head_rewards(last_states(states, mx.array(lengths)))
 
 
@@ -77,11 +77,11 @@ def _batch_features(
 ) -> dict[int, mx.array]:
     text_ids, prefix_length = _text_ids(groups), groups[0].prefix_length
     suffixes, lengths = pad([texts[i][prefix_length:] for i in text_ids])
-    with capture(
-        runner.network.backbone
-    ) as captured:  # a pass over the prefixes, if there are any, then one over the rest
-        cache = _prefixed_caches(runner, texts, groups, None)
-        runner.hidden_states(mx.array(suffixes), cache)
+    captured: list[
+        mx.array
+    ] = []  # a pass over the prefixes, if there are any, then one over the rest
+    cache = _prefixed_caches(runner, texts, groups, capture=captured)
+    runner.hidden_states(mx.array(suffixes), cache, capture=captured)
     suffix_states = captured[-1]  # N T D
     states = {i: suffix_states[n, : lengths[n]] for n, i in enumerate(text_ids)}
     if prefix_length == 0:
@@ -92,7 +92,11 @@ def _batch_features(
 
 
 def _prefixed_caches(
-    runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup], injected: mx.array | None
+    runner: Runner,
+    texts: Sequence[list[int]],
+    groups: list[PrefixGroup],
+    inject: mx.array | None = None,
+    capture: list[mx.array] | None = None,
 ) -> list[PrefixedCache] | None:
     """Run the prefix of each group once; return a cache for each layer that puts it before each of the group's texts."""
     prefix_length = groups[0].prefix_length
@@ -100,7 +104,7 @@ def _prefixed_caches(
         return None
     prefixes = [PrefixCache() for _ in runner.network.backbone.layers]
     tokens = mx.array([texts[group.text_ids[0]][:prefix_length] for group in groups])
-    runner.hidden_states(tokens, prefixes, injected)
+    runner.hidden_states(tokens, prefixes, inject=inject, capture=capture)
     rows = mx.array([row for row, group in enumerate(groups) for _ in group.text_ids])
     return [PrefixedCache(prefix, rows, prefix_length) for prefix in prefixes]
 

@@ -9,11 +9,11 @@ import mlx.core as mx
 import mlx.nn as nn
 from mlx_lm.models.cache import KVCache, RotatingKVCache, create_attention_mask, make_prompt_cache
 
+from mlx_reward.engine.block_roles import LayerCache
 
-class PrefixCache:
+
+class PrefixCache(LayerCache):
     """Keeps the keys and values of G prefixes of the same length."""
-
-    offset = 0
 
     def __init__(self) -> None:
         self.keys: mx.array | None = None
@@ -24,7 +24,7 @@ class PrefixCache:
         return keys, values
 
 
-class PrefixedCache:
+class PrefixedCache(LayerCache):
     """Puts the kept prefix of ``offset`` tokens before each of N texts; ``rows`` (N,) names the prefix of each."""
 
     def __init__(self, prefixes: PrefixCache, rows: mx.array, offset: int) -> None:

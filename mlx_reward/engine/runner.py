@@ -1,82 +1,140 @@
-"""One forward pass of a reward network's backbone, with what makes it quick: CPU functions, injected features, checkpointing."""
+"""One forward pass of a reward network's backbone: which blocks run, on what, and what its architecture allows."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import mlx.core as mx
 
 from mlx_reward.backbones.blocks import blocks
-from mlx_reward.cpu import install
-from mlx_reward.engine.features import inject
-from mlx_reward.engine.passthrough import Checkpointed, replaced
+from mlx_reward.cpu.install import install
+from mlx_reward.engine.block_roles import LayerCache, roles, thread_roles, wrap_blocks
+from mlx_reward.engine.features import frozen_blocks
 from mlx_reward.engine.prefix_cache import can_share_prefix
-from mlx_reward.engine.varlen_cache import VarlenCache, can_run_varlen, last_token_only
+from mlx_reward.engine.varlen_cache import VarlenCache, can_run_varlen
 from mlx_reward.model.network import RewardNetwork
+
+# What a foreign architecture may raise where it is run in another way than it was written for.
+CANNOT = (
+    TypeError,
+    ValueError,
+    AttributeError,
+    IndexError,
+    KeyError,
+    StopIteration,
+    NotImplementedError,
+    RuntimeError,
+)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an architecture allows on this device.
+
+    ``padding_free``: texts run without padding, which is how a CPU runs them best. ``shares_prefix``: texts share the
+    computation of what they begin with.
+    """
+
+    padding_free: bool
+    shares_prefix: bool
 
 
 class Runner:
-    """Runs ``network``; finds out once what its architecture allows.
+    """Runs ``network``. Its blocks are wrapped, and what its architecture allows is tried, when the runner is made.
 
-    With ``grad_checkpoint`` blocks run again in the backward pass, which saves memory.
+    ``grad_checkpoint``: blocks run again in the backward pass, which saves memory. ``capabilities``, where another runner
+    has found them out for a network of the same architecture.
     """
 
-    def __init__(self, network: RewardNetwork, grad_checkpoint: bool = False) -> None:
+    def __init__(
+        self,
+        network: RewardNetwork,
+        grad_checkpoint: bool = False,
+        capabilities: Capabilities | None = None,
+    ) -> None:
         self.network = network
         self._grad_checkpoint = grad_checkpoint
-        self._cpu_modules = install.modules(network.backbone)
-        self._can_share_prefix = can_share_prefix(network.backbone)
-        with evaluation_mode(network):  # dropout would tell the two ways apart
-            self.padding_free = mx.default_device() == mx.cpu and can_run_varlen(self._last_states)
+        install(network.backbone)
+        wrap_blocks(network.backbone)
+        self._attention_only = can_share_prefix(network.backbone)
+        self.padding_free = False  # until it is tried out
+        self.capabilities = capabilities or self._try_out()
+        self.padding_free = self.capabilities.padding_free
 
     @property
     def shares_prefix(self) -> bool:
-        """Whether texts can share the computation of what they begin with; architectures with plain attention can.
+        """Whether texts can share the computation of what they begin with.
 
         Not so in padded batches where blocks run again in the backward pass: keys and values that one pass hands to
         another would be lost.
         """
-        return self._can_share_prefix and (self.padding_free or not self._checkpoints)
+        return self.capabilities.shares_prefix and (self.padding_free or not self._recomputes)
 
     def hidden_states(
-        self, tokens: mx.array, cache: Sequence[Any] | None = None, features: mx.array | None = None
+        self,
+        tokens: mx.array,
+        cache: Sequence[LayerCache] | None = None,
+        inject: mx.array | None = None,
+        capture: list[mx.array] | None = None,
     ) -> mx.array:
         """Return hidden states (B, T, D) of ``tokens`` (B, T), after the final norm.
 
-        ``features`` (B, T, D), where known, is what comes out of the frozen blocks, which then do not run.
+        With a ``VarlenCache`` they are those of last tokens alone, (N, 1, D). ``inject`` (B, T, D), where known, is what
+        comes out of the frozen blocks, which then do not run. With ``capture`` only these run, and what comes out of them
+        is appended to it.
         """
-        with self._on_cpu(), inject(self.network.backbone, features), self._checkpointed():
+        backbone = self.network.backbone
+        layers = blocks(backbone)
+        layout = cache[0].layout if cache and isinstance(cache[0], VarlenCache) else None
+        uses_features = inject is not None or capture is not None
+        frozen = frozen_blocks(backbone) if uses_features else 0
+        if layout is not None and inject is not None and frozen == len(layers):
+            inject = inject[
+                mx.array(layout.last_token_indices)
+            ]  # the last block does not run either
+        block_roles = roles(
+            layers=len(layers),
+            frozen=frozen,
+            inject=inject,
+            capture=capture,
+            last_tokens=layout is not None and capture is None,
+            recompute=self._recomputes,
+        )
+        if cache is None and self._attention_only:
+            cache = [LayerCache() for _ in backbone.layers]
+        for layer_cache, role in zip(cache or (), block_roles, strict=False):
+            layer_cache.role = role
+        with thread_roles(layers, [] if cache else block_roles):
             return self.network.hidden_states(tokens, cache)
 
     @property
-    def _checkpoints(self) -> bool:
+    def _recomputes(self) -> bool:
         return self._grad_checkpoint and self.network.training
 
-    def _on_cpu(self) -> AbstractContextManager[None]:
-        return install.replaced(self._cpu_modules)
-
-    @contextmanager
-    def _checkpointed(self) -> Iterator[None]:
-        if not self._checkpoints:
-            yield
-            return
-        backbone = self.network.backbone
-        with replaced(backbone, [Checkpointed(block, self._on_cpu) for block in blocks(backbone)]):
-            yield
+    def _try_out(self) -> Capabilities:
+        with evaluation_mode(self.network):  # dropout would tell the two ways apart
+            padding_free = mx.default_device() == mx.cpu and can_run_varlen(
+                self._last_states, CANNOT
+            )
+        return Capabilities(padding_free=padding_free, shares_prefix=self._attention_only)
 
     def _last_states(self, tokens: mx.array, cache: VarlenCache | None) -> mx.array:
-        if cache is None:
-            return self.hidden_states(tokens)
-        with last_token_only(self.network.backbone):
-            return self.hidden_states(tokens, cache.for_layers(self.network.backbone))
+        return self.hidden_states(
+            tokens, cache.for_layers(self.network.backbone) if cache else None
+        )
 
 
 @contextmanager
 def evaluation_mode(network: RewardNetwork) -> Iterator[None]:
-    """While open, dropout is off; afterwards the network trains as before, whatever happened."""
-    was_training = network.training
+    """While open, dropout is off; afterwards the network trains as before, whatever happened.
+
+    A network that is not in training is not touched, so that other threads may run it meanwhile.
+    """
+    if not network.training:
+        yield
+        return
     network.eval()
     try:
         yield
     finally:
-        network.train(was_training)
+        network.train()

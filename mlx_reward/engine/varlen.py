@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import mlx.core as mx
 
-from mlx_reward.engine.features import FrozenFeatures, capture
+from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.engine.prefix_groups import PrefixGroup
 from mlx_reward.engine.runner import Runner
-from mlx_reward.engine.varlen_cache import VarlenCache, last_token_only
+from mlx_reward.engine.varlen_cache import VarlenCache
 from mlx_reward.engine.varlen_layout import VarlenLayout, lay_out
 
 
@@ -25,10 +25,8 @@ def rewards(
     injected = None
     if features is not None:
         injected = features.at(layout.sequence_ids, layout.position_ids)[:, None]  # S 1 D
-    backbone = runner.network.backbone
-    with last_token_only(backbone):
-        cache = VarlenCache(layout).for_layers(backbone)
-        hidden = runner.hidden_states(_tokens(layout, texts), cache, injected)  # N 1 D
+    cache = VarlenCache(layout).for_layers(runner.network.backbone)
+    hidden = runner.hidden_states(_tokens(layout, texts), cache, inject=injected)  # N 1 D
     return runner.network.head_rewards(hidden[:, 0])
 
 
@@ -37,9 +35,9 @@ def features(
 ) -> list[mx.array]:
     """Return (T, D) for each text of ``groups``, in their order: what the frozen blocks make of it."""
     layout = lay_out(groups, texts)
-    backbone = runner.network.backbone
-    with capture(backbone) as captured:
-        runner.hidden_states(_tokens(layout, texts), VarlenCache(layout).for_layers(backbone))
+    cache = VarlenCache(layout).for_layers(runner.network.backbone)
+    captured: list[mx.array] = []
+    runner.hidden_states(_tokens(layout, texts), cache, capture=captured)
     states = captured[-1][:, 0]  # S D
     return [states[mx.array(indices)] for indices in layout.token_indices()]
 

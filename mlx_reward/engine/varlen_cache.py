@@ -5,25 +5,24 @@ batched caches, an offset a row; attention (mlx_reward/cpu/attention.py) asks th
 flow through.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
-from mlx_reward.backbones.blocks import blocks
 from mlx_reward.cpu.attention import Window, attend
-from mlx_reward.engine.passthrough import Passthrough, replaced
+from mlx_reward.engine.block_roles import LayerCache
 from mlx_reward.engine.prefix_groups import PrefixGroup
 from mlx_reward.engine.varlen_layout import VarlenLayout, lay_out
 
 MASKED = np.float32(-1e30)  # added to the score of a key that a query may not see
 
 
-class VarlenCache:
-    """Stands in for the cache of every layer: each token attends to those that it may see."""
+class VarlenCache(LayerCache):
+    """Stands in for the cache of a layer: each token attends to those that it may see."""
 
     def __init__(self, layout: VarlenLayout) -> None:
         self.layout = layout
@@ -37,8 +36,12 @@ class VarlenCache:
         self._masks: dict[tuple[int, int, int, int | None], mx.array] = {}
 
     def for_layers(self, backbone: nn.Module) -> list[Any]:
-        """Return the list of caches that an mlx_lm model takes."""
-        return [self] * len(backbone.layers)
+        """Return the list of caches that an mlx_lm model takes, which share their masks."""
+        return [copy.copy(self) for _ in backbone.layers]
+
+    def last_token_cache(self) -> "LastTokenCache":
+        """Return a cache for a second run of the same block, in which only last tokens are queries."""
+        return LastTokenCache(self.layout, self.keys_and_values)
 
     def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
         self.keys_and_values = keys, values
@@ -106,36 +109,15 @@ class LastTokenCache(VarlenCache):
         return self.keys_and_values or (keys, values)
 
 
-class _LastTokenBlock(Passthrough):
-    """The last block, of which only the last tokens' states are wanted; the other tokens' keys and values are."""
-
-    def __call__(self, x: mx.array, *args: object, **kwargs: object) -> mx.array:
-        cache = next(a for a in (*args, *kwargs.values()) if isinstance(a, VarlenCache))
-        self.block(
-            x, *args, **kwargs
-        )  # leaves keys and values in the cache; MLX is lazy, so the rest is never computed
-        last = LastTokenCache(cache.layout, cache.keys_and_values)
-        last_args = [last if a is cache else a for a in args]
-        last_kwargs = {name: last if a is cache else a for name, a in kwargs.items()}
-        states: mx.array = self.block(
-            x[mx.array(cache.layout.last_token_indices)], *last_args, **last_kwargs
-        )
-        return states
-
-
-@contextmanager
-def last_token_only(backbone: nn.Module) -> Iterator[None]:
-    """While open, a padding-free forward pass gives (N, 1, D), the states of the last token of each text."""
-    layers = blocks(backbone)
-    with replaced(backbone, [*layers[:-1], _LastTokenBlock(layers[-1])]):
-        yield
-
-
-def can_run_varlen(last_states: Callable[[mx.array, VarlenCache | None], mx.array]) -> bool:
+def can_run_varlen(
+    last_states: Callable[[mx.array, VarlenCache | None], mx.array],
+    cannot: tuple[type[Exception], ...],
+) -> bool:
     """Tell whether an architecture gives two texts that begin alike the same states without padding as one by one.
 
     Tried rather than listed: some have attention that does not ask the cache, or layers that mix tokens in another way.
-    ``last_states`` gives the last tokens' states (N, 1, D) if there is a cache, and all tokens' otherwise.
+    ``last_states`` gives the last tokens' states (N, 1, D) if there is a cache, and all tokens' otherwise;
+    ``cannot`` are the errors by which an architecture shows that it cannot.
     """
     texts = [[1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 8, 9]]
     layout = lay_out([PrefixGroup([0, 1], 3, 7)], texts)
@@ -143,5 +125,5 @@ def can_run_varlen(last_states: Callable[[mx.array, VarlenCache | None], mx.arra
     try:
         together = last_states(mx.array(layout.token_ids(texts))[:, None], VarlenCache(layout))
         return mx.allclose(together[:, 0], mx.stack(alone), rtol=1e-3, atol=1e-4).item() is True
-    except (TypeError, ValueError, AttributeError, IndexError, StopIteration):
+    except cannot:
         return False

@@ -1,5 +1,6 @@
 """The reward model: a frozen backbone with adapters, or its last blocks themselves, and a scalar head on the last token."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,6 +42,16 @@ class RewardNetwork(nn.Module):
         """Add ``amount`` to every reward; margins stay as they are."""
         last = self.head if isinstance(self.head, nn.Linear) else self.head.layers[-1]
         last.bias = last.bias + amount
+
+
+def with_weights(network: RewardNetwork, weights: dict[str, Any]) -> RewardNetwork:
+    """Return a network with other trained ``weights`` (a tree) over the same frozen arrays, with dropout off."""
+    parts = [part for _, part in network.named_modules()]
+    arrays = {id(a): a for part in parts for a in part.values() if isinstance(a, mx.array)}
+    twin = copy.deepcopy(network, arrays)  # of the modules; the arrays are handed over as they are
+    twin.update(weights)
+    twin.eval()
+    return twin
 
 
 def last_states(states: mx.array, lengths: mx.array) -> mx.array:

@@ -1,0 +1,97 @@
+"""Stage gate: a failing model fails `dvc repro`, every time, and never costs anyone an experiment."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests import ROOT
+
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def run(project: Path, command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command.split(), cwd=project, env=ENVIRONMENT, capture_output=True, text=True, timeout=120
+    )
+
+
+def succeed(project: Path, command: str) -> str:
+    answer = run(project, command)
+    assert answer.returncode == 0, (command, answer.stdout, answer.stderr)
+    return answer.stdout
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git and DVC project with the real gate stage and code, and a model whose accuracy is 0.65."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("mlx_reward", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("params.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / name, folder / name)
+    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["gate"]
+    text = yaml.safe_dump({"stages": {"gate": stage}, "metrics": ["metrics/gate.json"]})
+    (folder / "dvc.yaml").write_text(text)
+    (folder / "metrics").mkdir()
+    (folder / "metrics" / "eval.json").write_text(json.dumps({"accuracy": 0.65, "ece": 0.05}))
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "test_rewards.jsonl").write_text("")
+    succeed(folder, "git init -q")
+    succeed(folder, "git config user.email a@b")
+    succeed(folder, "git config user.name a")
+    succeed(folder, "dvc init -q")
+    succeed(folder, "dvc config core.analytics false")
+    succeed(folder, "git add -A")
+    succeed(folder, "git commit -qm one")
+    return folder
+
+
+def verdict(project: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((project / "metrics" / "gate.json").read_text())
+    return found
+
+
+def test_a_model_below_the_bar_fails_every_time_and_says_by_how_much(project: Path) -> None:
+    line = "accuracy 0.6500 is 0.0500 below the bar of 0.7"
+    for _ in range(2):
+        answer = run(project, "dvc repro gate")
+        assert answer.returncode != 0
+        assert f"FAIL: {line}\n" in answer.stderr
+        assert "Traceback" not in answer.stderr
+        assert verdict(project) == {"passed": False, "shortfalls": [line]}
+
+
+def kept(project: Path) -> dict[str, object]:
+    """gate.json of each experiment, by its name."""
+    shown = json.loads(succeed(project, "dvc exp show --json"))
+    experiments = [e for commit in shown for e in commit.get("experiments") or []]
+    revisions = [e["revs"][0] for e in experiments]
+    return {r["name"]: r["data"]["metrics"]["metrics/gate.json"]["data"] for r in revisions}
+
+
+def test_an_experiment_whose_gate_fails_is_kept_and_repro_after_it_fails(project: Path) -> None:
+    """`dvc exp run` ended in an error once, and `dvc exp show` was empty."""
+    succeed(project, "dvc exp run --name here -S gate.min_accuracy=0.8 gate")
+    assert kept(project)["here"]["passed"] is False  # type: ignore[index]
+    assert run(project, "dvc repro gate").returncode != 0
+
+
+@pytest.mark.slow
+def test_so_is_one_in_a_temporary_folder_and_one_of_the_queue(project: Path) -> None:
+    succeed(project, "dvc exp run --temp --name apart -S gate.min_accuracy=0.9 gate")
+    succeed(project, "dvc exp run --queue --name queued -S gate.min_accuracy=0.95 gate")
+    succeed(project, "dvc exp run --run-all")
+    assert {"apart", "queued"} <= kept(project).keys()
+
+
+def test_a_model_above_the_bars_passes(project: Path) -> None:
+    answer = run(project, "dvc exp run --name easy -S gate.min_accuracy=0.6 gate")
+    assert "PASS: accuracy 0.6500, ECE 0.0500" in answer.stdout
+    assert kept(project)["easy"]["passed"] is True  # type: ignore[index]
+    assert run(project, "dvc repro gate").returncode == 0
