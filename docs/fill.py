@@ -198,11 +198,12 @@ def bash(commands: list[str], folder: Path, code: Path) -> str:
             ["bash", "-eo", "pipefail", "-c", "\n".join(commands)],
             cwd=folder,
             env=os.environ | {"PATH": path, "PYTHONPATH": str(code)},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
     if answer.returncode:
-        raise RuntimeError("\n".join([*commands, answer.stdout, answer.stderr]))
+        raise RuntimeError("\n".join([*commands, answer.stdout]))
     return answer.stdout
 
 

@@ -25,7 +25,6 @@ MADE = {  # by a run that is under way, or by the reader
     "checkpoints/.training_run-*.safetensors",
     "data/raw/mine.jsonl",
     "data/raw/yours.jsonl",
-    "metrics/gate.json",
     "metrics/live/",
 }
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
