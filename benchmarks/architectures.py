@@ -1,9 +1,10 @@
-"""Which of mlx_lm's architectures train, save, reload and score identically, on tiny random models of each.
+"""Which of mlx_lm's architectures train, save, reload and score identically, on tiny random models
+of each.
 
 python benchmarks/architectures.py > benchmarks/architectures.md
 
-A configuration is made up from the names of its fields. An architecture that cannot be built from it is named with the reason;
-that is a limit of this script, not of mlx-reward.
+A configuration is made up from the names of its fields. An architecture that cannot be built from
+it is named with the reason; that is a limit of this script, not of mlx-reward.
 """
 
 import dataclasses

@@ -1,10 +1,13 @@
-"""Convincing arguments of debates never seen: accuracy and rank correlation over seeds, and a learning curve as a picture.
+"""Convincing arguments of debates never seen: accuracy and rank correlation over seeds, and a
+learning curve as a picture.
 
-python benchmarks/convarg.py [SEED ...] [train.NAME=VALUE ...]  each seed holds out other debates; mean and spread (0 1 2)
-python benchmarks/convarg.py curve [PAIRS ...]                 the first seed on ever more pairs: benchmarks/convarg_curve.svg
+python benchmarks/convarg.py [SEED ...] [train.NAME=VALUE ...]  each seed holds out other debates;
+mean and spread (0 1 2) python benchmarks/convarg.py curve [PAIRS ...]                 the first
+seed on ever more pairs: benchmarks/convarg_curve.svg
 
-Data (UKPConvArg1Strict, Habernal & Gurevych 2016) come from the folder that PREFERENCE_DATA names. Everything but the split and
-the number of epochs is the default of params.yaml, chosen on the starter set's valid split.
+Data (UKPConvArg1Strict, Habernal & Gurevych 2016) come from the folder that PREFERENCE_DATA names.
+Everything but the split and the number of epochs is the default of params.yaml, chosen on the
+starter set's valid split.
 """
 
 import gzip
@@ -28,7 +31,9 @@ Row = dict[str, Any]
 
 
 def rankings() -> list[Row]:
-    """The ranked groups, the more convincing the higher: in the file it is the other way round, as its own pairs show."""
+    """The ranked groups, the more convincing the higher: in the file it is the other way round, as
+    its own pairs show.
+    """
     with gzip.open(DATA / "convarg_rankings.jsonl.gz", "rt") as file:
         groups = [json.loads(line) for line in file]
     with gzip.open(DATA / "convarg_pairs.jsonl.gz", "rt") as file:
@@ -48,7 +53,9 @@ def rankings() -> list[Row]:
 
 
 def run(seed: int, pairs: int | None = None, changes: Row | None = None) -> Row:
-    """The pipeline in a copy of the project, the debates of ``seed`` held out; trained on so many pairs, with ``changes``."""
+    """The pipeline in a copy of the project, the debates of ``seed`` held out; trained on so many
+    pairs, with ``changes``.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         project = Path(temporary) / "project"
         subprocess.run(

@@ -1,6 +1,8 @@
-"""Stages data and split on 10^4, 10^5 and 10^6 synthetic pairs: seconds, microseconds a pair, peak memory.
+"""Stages data and split on 10^4, 10^5 and 10^6 synthetic pairs: seconds, microseconds a pair, peak
+memory.
 
-python benchmarks/data_scale.py [PAIRS ...]      (needs checkpoints/sft_merged_model: run `dvc repro base` first)
+python benchmarks/data_scale.py [PAIRS ...]      (needs checkpoints/sft_merged_model: run `dvc repro
+base` first)
 """
 
 import json
@@ -26,7 +28,9 @@ WORDS = [word + str(n % 40) for n, word in enumerate(WORDS)]
 
 
 def pairs(count: int) -> Iterator[dict[str, object]]:
-    """Mostly different prompts; of each ten one comes again, one with a word changed, and one goes on as a conversation."""
+    """Mostly different prompts; of each ten one comes again, one with a word changed, and one goes
+    on as a conversation.
+    """
     rng = random.Random(0)
     last = "the first prompt of all"
     for number in range(count):

@@ -1,8 +1,11 @@
-"""Exported models in transformers on torch against mlx-reward: largest difference of a score, alone and in a padded batch.
+"""Exported models in transformers on torch against mlx-reward: largest difference of a score, alone
+and in a padded batch.
 
-python benchmarks/exported.py PEER_PYTHON       PEER_PYTHON: the interpreter of an environment with requirements-peer.txt
+python benchmarks/exported.py PEER_PYTHON       PEER_PYTHON: the interpreter of an environment with
+requirements-peer.txt
 
-Tiny random models of every architecture that can be exported, and the trained model in checkpoints/ where there is one.
+Tiny random models of every architecture that can be exported, and the trained model in checkpoints/
+where there is one.
 """
 
 import json

@@ -130,7 +130,8 @@ def theirs(target: Path, file: Path) -> None:
     with torch.no_grad():
         logits = [model(torch.tensor([i])).logits[0, -1].tolist() for i in ids]
     tokens = [tokenizer(s, add_special_tokens=False)["input_ids"] for s in strings()]
-    # transformers reads every GGUF of this kind with plain byte-level splitting; the file says "smollm", single digits first.
+    # transformers reads every GGUF of this kind with plain byte-level splitting; the file says
+    # "smollm", single digits first.
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Digits(individual_digits=True),

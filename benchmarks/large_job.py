@@ -1,6 +1,8 @@
-"""`mlx-reward score` over many rows, killed again and again, against the same job left alone: the files must be equal.
+"""`mlx-reward score` over many rows, killed again and again, against the same job left alone: the
+files must be equal.
 
-python benchmarks/large_job.py [ROWS] [KILLS]      100,000 rows and 5 kills, on a tiny random model: what is tested is the job
+python benchmarks/large_job.py [ROWS] [KILLS]      100,000 rows and 5 kills, on a tiny random model:
+what is tested is the job
 """
 
 import json

@@ -1,6 +1,8 @@
-"""Run the main job twice from nothing, in copies of the project, and compare: time, memory, metrics to the last digit.
+"""Run the main job twice from nothing, in copies of the project, and compare: time, memory, metrics
+to the last digit.
 
-python benchmarks/main_job.py        (two full runs; the backbone's wheel is fetched before the clock starts)
+python benchmarks/main_job.py        (two full runs; the backbone's wheel is fetched before the
+clock starts)
 """
 
 import json

@@ -1,4 +1,5 @@
-"""How far the trained model in checkpoints/ gets on sets that others measure on, as eval.benchmarks scores them.
+"""How far the trained model in checkpoints/ gets on sets that others measure on, as eval.benchmarks
+scores them.
 
 python benchmarks/outside_sets.py FILE ...
 """

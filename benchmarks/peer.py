@@ -1,4 +1,5 @@
-"""TRL and transformers on torch, on the work that speed.py hands them; their environment is requirements-peer.txt.
+"""TRL and transformers on torch, on the work that speed.py hands them; their environment is
+requirements-peer.txt.
 
 python benchmarks/peer.py JOB WORK.json MODEL.gguf bfloat16|float32        (speed.py calls this)
 """

@@ -1,4 +1,5 @@
-"""Run the whole pipeline on a file of preferences, in a copy of the project: accuracy, ECE before and after, time.
+"""Run the whole pipeline on a file of preferences, in a copy of the project: accuracy, ECE before
+and after, time.
 
 python benchmarks/real_data.py FILE [SECTION.KEY=VALUE ...]
 python benchmarks/real_data.py convarg_pairs.jsonl.gz split.group_by=debate train.epochs=1

@@ -1,6 +1,8 @@
-"""The server under load: every answer checked, memory watched, throughput against scoring the same texts offline.
+"""The server under load: every answer checked, memory watched, throughput against scoring the same
+texts offline.
 
-python benchmarks/server_load.py [SECONDS] [CLIENTS]      600 seconds and 32 clients, on the model in checkpoints/
+python benchmarks/server_load.py [SECONDS] [CLIENTS]      600 seconds and 32 clients, on the model
+in checkpoints/
 """
 
 import json
@@ -25,7 +27,9 @@ MODEL = ROOT / "checkpoints" / "rm_model_bt"
 
 
 def texts() -> list[tuple[str, str]]:
-    """A response to each prompt of the starter set, so that neither side gains by prompts that are shared."""
+    """A response to each prompt of the starter set, so that neither side gains by prompts that are
+    shared.
+    """
     rows = [
         json.loads(line)
         for file in sorted((ROOT / "data" / "starter").glob("*.jsonl"))

@@ -1,9 +1,11 @@
-"""Batches whose pairs share texts against batches of pairs drawn independently: what it does to quality, and to time.
+"""Batches whose pairs share texts against batches of pairs drawn independently: what it does to
+quality, and to time.
 
 python benchmarks/shared_batches.py [starter|convarg] [SEED ...]       (starter, seeds 0 1 2)
 
-One epoch, all else by params.yaml and the same both ways; each seed draws its own order of the pairs. The starter set comes
-split (run ``dvc repro split`` first). Of convarg, 600 pairs are trained on and 400 tested, of debates that the seed holds out.
+One epoch, all else by params.yaml and the same both ways; each seed draws its own order of the
+pairs. The starter set comes split (run ``dvc repro split`` first). Of convarg, 600 pairs are
+trained on and 400 tested, of debates that the seed holds out.
 """
 
 import gzip
@@ -51,7 +53,9 @@ def independent(
 
 
 def starter(_: int) -> tuple[list[Pair], ...]:
-    """Train, valid and test; of a single epoch there is nothing to choose by valid, so it is one pair."""
+    """Train, valid and test; of a single epoch there is nothing to choose by valid, so it is one
+    pair.
+    """
     train, valid, test = (
         read_pairs(SPLITS / f"rm_{part}.jsonl") for part in ("train", "valid", "test")
     )

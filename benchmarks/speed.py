@@ -1,10 +1,13 @@
-"""mlx-reward against TRL and transformers: the same machine, pairs, backbone weights, LoRA rank 8; a table of ratios.
+"""mlx-reward against TRL and transformers: the same machine, pairs, backbone weights, LoRA rank 8;
+a table of ratios.
 
-python benchmarks/speed.py PEER_PYTHON [JOB ...]       PEER_PYTHON: the interpreter of an environment with requirements-peer.txt
+python benchmarks/speed.py PEER_PYTHON [JOB ...]       PEER_PYTHON: the interpreter of an
+environment with requirements-peer.txt
 
-Data come from the folder that PREFERENCE_DATA names. The peer runs in float32 and in bfloat16, and the faster counts; it
-is timed on a few steps, and its rate is what is compared. PAIRS (512) is how many HH-harmless pairs ours trains on. Both run
-on the accelerator where there is one (Metal, CUDA), on the CPU otherwise.
+Data come from the folder that PREFERENCE_DATA names. The peer runs in float32 and in bfloat16, and
+the faster counts; it is timed on a few steps, and its rate is what is compared. PAIRS (512) is how
+many HH-harmless pairs ours trains on. Both run on the accelerator where there is one (Metal, CUDA),
+on the CPU otherwise.
 """
 
 import gzip
@@ -209,7 +212,9 @@ def theirs(python: str, kind: str, work: Work, gguf: Path, dtype: str) -> dict[s
 
 
 def ours(name: str) -> dict[str, float]:
-    """In a process of its own, for its peak of memory, and with an empty cache, so that nothing is known beforehand."""
+    """In a process of its own, for its peak of memory, and with an empty cache, so that nothing is
+    known beforehand.
+    """
     with tempfile.TemporaryDirectory() as empty:
         kept = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlx-reward"
         (Path(empty) / "mlx-reward").mkdir()

@@ -1,10 +1,13 @@
-"""Where scoring and training spend their time on a CPU, against what the machine's matmul allows; how time grows; and how often
-a text has to be trained on before keeping what the frozen blocks make of it pays.
+"""Where scoring and training spend their time on a CPU, against what the machine's matmul allows;
+how time grows; and how often a text has to be trained on before keeping what the frozen blocks make
+of it pays.
 
-python benchmarks/where_time_goes.py [TOKENS]       TOKENS: the longest of the runs that show growth (100000)
+python benchmarks/where_time_goes.py [TOKENS]       TOKENS: the longest of the runs that show growth
+(100000)
 
-Parts are found by leaving them out: the same forward pass with attention, or SwiGLU, replaced by nothing. Texts are random
-token ids; FLOPs are those of the linear layers and of attention, two a multiply-add, without the adapters'.
+Parts are found by leaving them out: the same forward pass with attention, or SwiGLU, replaced by
+nothing. Texts are random token ids; FLOPs are those of the linear layers and of attention, two a
+multiply-add, without the adapters'.
 """
 
 import sys

@@ -25,7 +25,9 @@ os.environ.setdefault(
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for, so that what needs no model starts without MLX."""
+    """Import a public name when it is first asked for, so that what needs no model starts without
+    MLX.
+    """
     if name in PUBLIC:
         return getattr(import_module(PUBLIC[name]), name)
     raise AttributeError(f"module 'mlx_reward' has no attribute {name!r}")

@@ -1,4 +1,7 @@
-"""Split pairs into train, valid and test, which share no prompt, near duplicate or group. Run as ``python -m stages.split``."""
+"""Split pairs into train, valid and test, which share no prompt, near duplicate or group.
+
+Run as ``python -m stages.split``.
+"""
 
 import sys
 

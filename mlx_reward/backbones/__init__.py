@@ -1,4 +1,5 @@
-"""Where a frozen language model comes from (a wheel, a folder, a GGUF file, the hub), and how it is opened.
+"""Where a frozen language model comes from (a wheel, a folder, a GGUF file, the hub), and how it is
+opened.
 
 Knows nothing of rewards: adapters and heads belong to model.
 """

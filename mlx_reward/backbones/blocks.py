@@ -8,6 +8,8 @@ from mlx_reward.backbones.load import transformer
 
 
 def blocks(backbone: nn.Module) -> list[Any]:
-    """Return them first to last; empty where the architecture keeps them under another name than ``layers``."""
+    """Return them first to last; empty where the architecture keeps them under another name than
+    ``layers``.
+    """
     found: list[Any] = getattr(transformer(backbone), "layers", [])
     return found

@@ -7,7 +7,9 @@ PARTS = ("config.json", "tokenizer.json", "*.safetensors")
 
 
 def digest(folder: Path) -> str:
-    """SHA-256, in hex, over names and contents of the weights, the config and the tokenizer in ``folder``."""
+    """SHA-256, in hex, over names and contents of the weights, the config and the tokenizer in
+    ``folder``.
+    """
     total = hashlib.sha256()
     for path in sorted({p for pattern in PARTS for p in folder.glob(pattern)}):
         with path.open("rb") as file:

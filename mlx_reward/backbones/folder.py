@@ -1,4 +1,6 @@
-"""A folder in mlx or Hugging Face format, quantized on the way in where that is wanted and not yet done."""
+"""A folder in mlx or Hugging Face format, quantized on the way in where that is wanted and not yet
+done.
+"""
 
 import contextlib
 import io
@@ -13,16 +15,28 @@ from mlx_lm.utils import quantize_model, save_config, save_model
 from mlx_reward.utils.errors import InputError
 
 # What a backbone consists of besides weights and config.
-TOKENIZER_FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "*.jinja",
-                   "generation_config.json", "*.tiktoken")  # fmt: skip
+TOKENIZER_FILES = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "*.jinja",
+    "generation_config.json",
+    "*.tiktoken",
+)
 
 
 def convert(source: Path, target: Path, bits: int | None) -> None:
-    """Write the model in ``source`` to the empty folder ``target``, with ``bits`` a weight unless it is quantized already."""
+    """Write the model in ``source`` to the empty folder ``target``.
+
+    It gets ``bits`` a weight, unless it is quantized already or ``bits`` is None.
+    """
     config = read_config(source)
     if not list(source.glob("model*.safetensors")):
         raise InputError(
-            f"{source}: no weights (model*.safetensors) in this folder; name one that holds a whole model"
+            f"{source}: no weights (model*.safetensors) in this folder; "
+            "name one that holds a whole model"
         )
     if bits is None or "quantization" in config or "quantization_config" in config:
         _copy(
@@ -42,7 +56,7 @@ def convert(source: Path, target: Path, bits: int | None) -> None:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """config.json of ``folder``."""
+    """Return config.json of ``folder``; InputError where there is none of a language model."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -66,9 +80,7 @@ def _copy(source: Path, target: Path, *patterns: str) -> None:
 def _load(source: Path) -> Any:
     try:
         return load(str(source))[0]
-    except (
-        Exception
-    ) as error:  # whatever a damaged or foreign model makes mlx_lm or transformers raise
+    except Exception as error:  # whatever a damaged or foreign model makes mlx_lm raise
         raise InputError(f"{source}: mlx_lm cannot open it ({_first_line(error)})") from None
 
 

@@ -1,7 +1,8 @@
 """A llama model in a GGUF file into MLX's format: weights, config and tokenizer.
 
-The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. ``mx.load`` turns Q4_0, Q4_1 and Q8_0 blocks into MLX's
-own quantized triples (weight, scales, biases; group size 32) and anything else into float16.
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. ``mx.load`` turns Q4_0, Q4_1
+and Q8_0 blocks into MLX's own quantized triples (weight, scales, biases; group size 32) and
+anything else into float16.
 """
 
 import json
@@ -31,19 +32,20 @@ GROUP_SIZE = 32  # weights a GGUF block
 
 
 def convert(file: Path, target: Path) -> None:
-    """Write config.json, model.safetensors and the tokenizer of ``file`` to the empty folder ``target``."""
+    """Write config.json, model.safetensors and the tokenizer of ``file`` to the empty folder
+    ``target``.
+    """
     found, metadata = _load(file)
     architecture = metadata.get("general.architecture")
     if architecture != "llama":
         raise InputError(
-            f"{file}: architecture {architecture!r}; GGUF files of llama models are read, others from the hub"
+            f"{file}: architecture {architecture!r}; "
+            "GGUF files of llama models are read, others from the hub"
         )
-    heads = (
-        _int(metadata, "llama.attention.head_count"),
-        _int(metadata, "llama.attention.head_count_kv"),
-    )
+    heads = _int(metadata, "llama.attention.head_count")
+    key_heads = _int(metadata, "llama.attention.head_count_kv")
     weights = dict(
-        _renamed(name, tensor, *heads)
+        _renamed(name, tensor, heads, key_heads)
         for name, tensor in sorted(found.items())
         if name != "rope_freqs.weight"
     )
@@ -76,7 +78,7 @@ def _number(metadata: Metadata, key: str) -> float:
 
 
 def _renamed(name: str, tensor: mx.array, heads: int, key_heads: int) -> tuple[str, mx.array]:
-    """A tensor under its name in mlx_lm, in Hugging Face's order of rows."""
+    """Return a tensor with its name in mlx_lm, its rows in Hugging Face's order."""
     block, _, part = name.rpartition(".")
     if block in TOP:
         return f"{TOP[block]}.{part}", tensor
@@ -87,7 +89,9 @@ def _renamed(name: str, tensor: mx.array, heads: int, key_heads: int) -> tuple[s
 
 
 def unpermute(rows: mx.array, heads: int) -> mx.array:
-    """Undo llama.cpp's order, which pairs the two halves of each head for its rotary embedding (convert_hf_to_gguf.py)."""
+    """Undo llama.cpp's order, which pairs the two halves of each head for its rotary embedding
+    (convert_hf_to_gguf.py).
+    """
     return (
         rows.reshape(heads, rows.shape[0] // heads // 2, 2, *rows.shape[1:])
         .swapaxes(1, 2)

@@ -9,7 +9,8 @@ from transformers import PreTrainedTokenizerFast
 from mlx_reward.utils.errors import InputError
 
 CONTROL = 3  # tokenizer.ggml.token_type of special tokens
-# tokenizer.ggml.pre: how text is parted before byte-pair merges, as in each model's own tokenizer.json.
+# tokenizer.ggml.pre: how text is parted before byte-pair merges, as in each model's own
+# tokenizer.json.
 DIGITS = pre_tokenizers.Digits(individual_digits=True)
 BYTE_LEVEL = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
 PRE_TOKENIZERS: dict[str, list[Any]] = {"smollm": [DIGITS, BYTE_LEVEL], "gpt-2": [BYTE_LEVEL]}
@@ -17,11 +18,12 @@ PRE_TOKENIZERS: dict[str, list[Any]] = {"smollm": [DIGITS, BYTE_LEVEL], "gpt-2":
 
 def write_tokenizer(metadata: dict[str, Any], file: Path, target: Path) -> None:
     """Write tokenizer.json, tokenizer_config.json and the chat template to ``target``."""
-    kind, pre = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre", "gpt-2")
+    kind = metadata.get("tokenizer.ggml.model")
+    pre = metadata.get("tokenizer.ggml.pre", "gpt-2")
     if kind != "gpt2" or pre not in PRE_TOKENIZERS:
         raise InputError(
-            f"{file}: tokenizer {kind!r} with pre-tokenizer {pre!r}; of GGUF files, byte-level BPE with "
-            f"{' or '.join(PRE_TOKENIZERS)} is read; take this model from the hub instead"
+            f"{file}: tokenizer {kind!r} with pre-tokenizer {pre!r}; of GGUF files, byte-level "
+            f"BPE with {' or '.join(PRE_TOKENIZERS)} is read; take this model from the hub instead"
         )
     tokens = list(metadata["tokenizer.ggml.tokens"])
     names = {
@@ -48,7 +50,10 @@ def write_tokenizer(metadata: dict[str, Any], file: Path, target: Path) -> None:
 
 
 def backend(tokens: list[str], types: list[int], merges: list[str], pre: str) -> Tokenizer:
-    """Byte-level BPE over ``tokens`` with ``merges`` ("a b"); those of type CONTROL are special."""
+    """Return byte-level BPE over ``tokens`` with ``merges``, such as "a b".
+
+    Tokens of type CONTROL are special.
+    """
     pairs = [(left, right) for left, right in (merge.split(" ") for merge in merges)]
     tokenizer = Tokenizer(
         models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=pairs)

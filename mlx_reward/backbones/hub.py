@@ -19,7 +19,7 @@ PATTERNS = [
 
 
 def download(repo: str, revision: str | None) -> Path:
-    """The hub's local copy of ``repo``; what was fetched before a break is not fetched again on the next run."""
+    """Return the hub's local copy of ``repo``, downloaded as far as it is not there yet."""
     try:
         return Path(
             snapshot_download(
@@ -29,6 +29,6 @@ def download(repo: str, revision: str | None) -> Path:
     except Exception as error:  # its client lets errors of the HTTP library of the day through
         reason = " ".join(str(error).split())[:300]
         raise InputError(
-            f"base.source {repo!r} at revision {revision or 'main'} could not be downloaded ({reason}); "
-            "check the name, your access to it and the network, and run again to go on"
+            f"base.source {repo!r} at revision {revision or 'main'} could not be downloaded "
+            f"({reason}); check the name, your access to it and the network, and run again to go on"
         ) from None

@@ -12,7 +12,9 @@ from mlx_reward.utils.errors import InputError
 
 
 def load_backbone(folder: Path) -> nn.Module:
-    """The mlx_lm model in ``folder``, frozen. On the CPU its linear layers are float32, elsewhere they stay as stored.
+    """Return the mlx_lm model in ``folder``, frozen.
+
+    On the CPU its linear layers are float32, elsewhere they stay as stored.
 
     Raises InputError where the folder is not a model that mlx_lm opens.
     """
@@ -30,9 +32,10 @@ def load_backbone(folder: Path) -> nn.Module:
 
 
 def widen(model: nn.Module) -> None:
-    """Dequantize the linear layers to float32: on the CPU only float32 matmul goes through BLAS (30 times faster).
+    """Dequantize the linear layers to float32, in place.
 
-    A quantized embedding stays quantized: rows are looked up, never multiplied.
+    On the CPU only float32 matmul goes through BLAS, which is 30 times faster. A quantized
+    embedding stays quantized: rows are looked up, never multiplied.
     """
     linears = [
         (name, _dequantized(m))
@@ -46,8 +49,9 @@ def widen(model: nn.Module) -> None:
 
 
 def unfreeze_last(model: Any, num_layers: int) -> None:
-    """Make the last ``num_layers`` blocks (-1: all) trainable themselves; 4-bit weights cannot follow a gradient, so they are
-    widened first.
+    """Make the last ``num_layers`` blocks (-1: all) trainable themselves.
+
+    They are widened first, for 4-bit weights cannot follow a gradient.
     """
     for block in model.layers[-max(num_layers, 0) :]:
         widen(block)
@@ -56,9 +60,7 @@ def unfreeze_last(model: Any, num_layers: int) -> None:
 
 def _dequantized(layer: nn.QuantizedLinear) -> nn.Linear:
     scales, biases = layer.scales, layer.get("biases")
-    if (
-        biases is not None
-    ):  # of the affine kind; computed in float32, for float16 would round each weight
+    if biases is not None:  # affine; computed in float32, for float16 would round each weight
         scales, biases = scales.astype(mx.float32), biases.astype(mx.float32)
     linear = nn.Linear(1, 1, bias="bias" in layer)
     weight = mx.dequantize(layer.weight, scales, biases, layer.group_size, layer.bits, layer.mode)
@@ -69,11 +71,15 @@ def _dequantized(layer: nn.QuantizedLinear) -> nn.Linear:
 
 
 def transformer(model: nn.Module) -> Any:
-    """The part of an mlx_lm model that maps (B, T) token ids to (B, T, D) hidden states, without the language-model head."""
+    """Return the part of an mlx_lm model that maps (B, T) token ids to (B, T, D) hidden states.
+
+    It comes without the language-model head.
+    """
     inner = getattr(model, "language_model", model)
     for name in ("model", "transformer", "backbone"):
         if isinstance(getattr(inner, name, None), nn.Module):
             return getattr(inner, name)
     raise InputError(
-        f"{type(model).__module__}: no part of this architecture gives hidden states; choose another backbone"
+        f"{type(model).__module__}: no part of this architecture gives hidden states; "
+        "choose another backbone"
     )

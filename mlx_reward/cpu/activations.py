@@ -1,19 +1,26 @@
-"""Exponential, sigmoid, SwiGLU and GELU for the CPU, in vectorised operations: MLX runs its own element by element there."""
+"""Exponential, sigmoid, SwiGLU and GELU for the CPU, in vectorised operations.
+
+MLX runs its own element by element there.
+"""
 
 from typing import Any
 
 import mlx.core as mx
 
-# 2**f on [-0.5, 0.5], least relative squares at Chebyshev nodes; range reduction as in Cody & Waite 1980, chapter 6.
+# 2**f on [-0.5, 0.5], least relative squares at Chebyshev nodes; range reduction as in Cody & Waite
+# 1980, chapter 6.
 _EXP2 = (1.0, 6.931468559e-01, 2.402223800e-01, 5.550892952e-02, 9.671697938e-03, 1.321867248e-03)
 _LOG2_E = 1.4426950408889634
-# 1.5 * 2**23: adding it to a float32 leaves the nearest integer in the low bits; with 127, the exponent of that power of 2.
+# 1.5 * 2**23: adding it to a float32 leaves the nearest integer in the low bits; with 127, the
+# exponent of that power of 2.
 _ROUND = 12582912.0 + 127.0
-_LOWEST = -127.0  # rounds to the exponent whose bits are those of 0.0, so that no subnormal number slows the matmuls
+# Rounds to the exponent whose bits are those of 0.0, so that no subnormal number slows the matmuls.
+_LOWEST = -127.0
 _HIGHEST = 100.0
 _FAR = 10.0  # from where on GELU is x or 0 to the last digit, and no power of x need be taken
-# GELU is x * sigmoid(x p(x**2)): with these p, as Hendrycks & Gimpel 2016 (arXiv:1606.08415, section 2) approximate it, and
-# within 4e-6 of the exact one (fitted for that, to log(Phi(x) / Phi(-x)) / x).
+# GELU is x * sigmoid(x p(x**2)): with the first p as Hendrycks & Gimpel 2016 (arXiv:1606.08415,
+# section 2) approximate it, with the second within 4e-6 of the exact one (fitted for that, to
+# log(Phi(x) / Phi(-x)) / x).
 _GELU_APPROX = (1.5957691216, 0.0713548163)
 _GELU = (1.595656272, 7.293757925e-02, -2.497213873e-04, -6.116240644e-05, 2.238188106e-06)
 
@@ -67,7 +74,9 @@ def swiglu(gate: mx.array, x: mx.array) -> mx.array:
 
 
 def _gated(coefficients: tuple[float, ...]) -> Any:
-    """A function of x: x * sigmoid(x p(x**2)) and the sigmoid alone, with p of these ``coefficients``, the constant first."""
+    """A function of x: x * sigmoid(x p(x**2)) and the sigmoid alone, with p of these
+    ``coefficients``, the constant first.
+    """
 
     def gate_of(x: mx.array) -> tuple[mx.array, mx.array]:
         near = mx.clip(x, -_FAR, _FAR)
@@ -94,13 +103,17 @@ _gelu, _gelu_approx = _gated(_GELU), _gated(_GELU_APPROX)
 
 
 def gelu(x: mx.array) -> mx.array:
-    """x * Phi(x), with Phi the normal distribution's, for float32 x, within 4e-6 (Hendrycks & Gimpel 2016)."""
+    """x * Phi(x), with Phi the normal distribution's, for float32 x, within 4e-6 (Hendrycks &
+    Gimpel 2016).
+    """
     product: mx.array = _gelu(x)[0]
     return product
 
 
 def gelu_approx(x: mx.array) -> mx.array:
-    """x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x**3))) for float32 x (Hendrycks & Gimpel 2016)."""
+    """x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x**3))) for float32 x (Hendrycks & Gimpel
+    2016).
+    """
     product: mx.array = _gelu_approx(x)[0]
     return product
 

@@ -1,6 +1,7 @@
 """Attention for the CPU, with its own backward pass.
 
-Scores are held with the keys down the columns, for MLX reduces down columns several times faster than along rows.
+Scores are held with the keys down the columns, for MLX reduces down columns several times faster
+than along rows.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from mlx_reward.cpu.activations import exp_nonpositive
 
 @dataclass(frozen=True)
 class Window:
-    """A mask that only the cache can spell out: causal, over the last ``size`` tokens or over all."""
+    """A mask that only the cache can spell out: causal, over the last ``size`` tokens or all."""
 
     size: int | None
 
@@ -28,9 +29,11 @@ def attention(
     mask: mx.array | str | Window | None,
     sinks: mx.array | None = None,
 ) -> mx.array:
-    """softmax(scale * Q K^T + mask) V with grouped heads: queries (B, H, L, D), keys and values (B, K, S, D), H = n K.
+    """softmax(scale * Q K^T + mask) V with grouped heads: queries (B, H, L, D), keys and values (B,
+    K, S, D), H = n K.
 
-    Takes the place of mlx_lm's ``scaled_dot_product_attention``, to which it leaves attention sinks.
+    Takes the place of mlx_lm's ``scaled_dot_product_attention``, to which it leaves attention
+    sinks.
     """
     if sinks is not None or hasattr(cache, "bits"):  # mlx_lm's own sinks and quantized caches
         theirs: Any = base.scaled_dot_product_attention
@@ -50,7 +53,9 @@ def attention(
 
 
 def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) -> mx.array:
-    """softmax(Q K^T + mask^T) V: queries (..., R, D), keys and values (..., S, D), mask (..., S, R)."""
+    """softmax(Q K^T + mask^T) V: queries (..., R, D), keys and values (..., S, D), mask (..., S,
+    R).
+    """
     mixed: mx.array = _attend(queries, keys, values, mask)[0]
     return mixed
 
@@ -58,7 +63,9 @@ def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) 
 def _mix(
     queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array
 ) -> tuple[mx.array, mx.array, mx.array]:
-    """The result, and for the backward pass the weights (..., S, R) before and the sums (..., 1, R) by which to divide them."""
+    """The result, and for the backward pass the weights (..., S, R) before and the sums (..., 1, R)
+    by which to divide them.
+    """
     scores = keys @ queries.swapaxes(-1, -2) + mask  # ... S R
     weights = exp_nonpositive(scores - scores.max(axis=-2, keepdims=True))
     sums = weights.sum(axis=-2, keepdims=True)
@@ -72,7 +79,9 @@ _attend: Any = mx.custom_function(_mix)
 def _attend_vjp(
     primals: list[mx.array], cotangents: list[mx.array], outputs: list[mx.array]
 ) -> tuple[mx.array, ...]:
-    """Dao et al. 2022 (FlashAttention), appendix B.2: the sum over keys that softmax's gradient needs is one over D."""
+    """Dao et al. 2022 (FlashAttention), appendix B.2: the sum over keys that softmax's gradient
+    needs is one over D.
+    """
     (queries, keys, values, mask), (mixed, weights, sums) = primals, outputs
     above = (cotangents[0] * mixed).sum(axis=-1)[..., None, :]  # ... 1 R
     shared = cotangents[0] / sums.swapaxes(-1, -2)  # the division, where it is smallest

@@ -1,7 +1,9 @@
-"""An optimized BLAS for MLX on a Linux CPU: its wheel carries the reference one, some 30 times slower (``doctor`` measures).
+"""An optimized BLAS for MLX on a Linux CPU: its wheel carries the reference one, some 30 times
+slower (``doctor`` measures).
 
-The wheel scipy-openblas32 exports the same functions with a prefix. A copy with the plain names, made once by patchelf and
-kept in the cache folder, is loaded before MLX, so that MLX's calls resolve to it.
+The wheel scipy-openblas32 exports the same functions with a prefix. A copy with the plain names,
+made once by patchelf and kept in the cache folder, is loaded before MLX, so that MLX's calls
+resolve to it.
 """
 
 import ctypes
@@ -22,7 +24,10 @@ BEFORE_AVX512 = {"Haswell", "Zen", "Sandybridge", "Nehalem", "Prescott", "Core2"
 
 
 def load() -> str:
-    """Load the BLAS that MLX shall use and return its name. Where MLX keeps its own, slow one, stderr says why, once."""
+    """Load the BLAS that MLX shall use and return its name.
+
+    Where MLX keeps its own, slow one, stderr says why, once.
+    """
     choice = os.environ.get("MLX_REWARD_BLAS", "")
     if choice == "off":
         return "MLX's own"
@@ -49,7 +54,9 @@ def _slow(reason: str, remedy: str) -> str:
 
 
 def plain_copy() -> Path:
-    """The cached copy of scipy-openblas32 with plain names, made on the first call for each version of the wheel."""
+    """The cached copy of scipy-openblas32 with plain names, made on the first call for each version
+    of the wheel.
+    """
     import scipy_openblas32
 
     source = Path(scipy_openblas32.get_lib_dir()) / str(scipy_openblas32.get_library(fullname=True))
@@ -69,7 +76,9 @@ def plain_copy() -> Path:
 
 
 def rename_symbols(source: Path, target: Path) -> None:
-    """Write ``target``, a copy of the library ``source`` whose dynamic symbols have lost their prefix."""
+    """Write ``target``, a copy of the library ``source`` whose dynamic symbols have lost their
+    prefix.
+    """
     names = sorted(exported(source.read_bytes()))
     with tempfile.NamedTemporaryFile("w", suffix=".map") as table:
         table.writelines(f"{PREFIX}{name} {name}\n" for name in names)
@@ -95,7 +104,9 @@ def exported(library: bytes) -> set[str]:
 
 
 def _load(path: Path) -> ctypes.CDLL:
-    """Load ``path`` for everyone, with AVX-512 kernels where the processor has them and OpenBLAS does not know it."""
+    """Load ``path`` for everyone, with AVX-512 kernels where the processor has them and OpenBLAS
+    does not know it.
+    """
     if (
         "OPENBLAS_CORETYPE" not in os.environ
         and _has_avx512()
@@ -113,11 +124,15 @@ def _has_avx512() -> bool:
 
 
 def _core_name(path: Path) -> str:
-    """The kernels that OpenBLAS would choose by itself, asked in another process, for it chooses only once."""
+    """Return the kernels that OpenBLAS would choose by itself.
+
+    It is asked in another process, for it chooses only once.
+    """
     known = path.with_suffix(".core")
     if not known.exists():
-        ask = f"f = ctypes.CDLL({str(path)!r}).openblas_get_corename; f.restype = ctypes.c_char_p; print(f().decode())"
-        code = f"import ctypes; {ask}"
+        function = f"ctypes.CDLL({str(path)!r}).openblas_get_corename"
+        answer_type = "name.restype = ctypes.c_char_p"
+        code = f"import ctypes; name = {function}; {answer_type}; print(name().decode())"
         answer = subprocess.run(
             [sys.executable, "-S", "-c", code], check=True, capture_output=True, text=True
         )

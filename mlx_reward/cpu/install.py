@@ -1,9 +1,10 @@
 """Binds this room's functions to the parts of one mlx_lm model, where MLX's own are slow on a CPU.
 
-Nothing of mlx or mlx_lm is replaced, and other models of the process see no change. A part (a module of the model) gets a
-subclass of its own class, with copies of those methods that call a slow function; the copies look names up in a copy of
-their Python module's namespace, in which ours stand in place of the slow ones. Which function a name means is told by
-identity: an architecture's own function of the same name (gpt_oss has a swiglu of its own) stays.
+Nothing of mlx or mlx_lm is replaced, and other models of the process see no change. A part (a
+module of the model) gets a subclass of its own class, with copies of those methods that call a slow
+function; the copies look names up in a copy of their Python module's namespace, in which ours stand
+in place of the slow ones. Which function a name means is told by identity: an architecture's own
+function of the same name (gpt_oss has a swiglu of its own) stays.
 """
 
 import functools
@@ -41,7 +42,10 @@ _namespaces: dict[int, dict[str, Any]] = {}
 
 
 def install(model: nn.Module) -> None:
-    """Let all parts of ``model`` call ours from now on. On a GPU this does nothing, and so it does a second time."""
+    """Let all parts of ``model`` call ours from now on.
+
+    On a GPU this does nothing, and so it does a second time.
+    """
     if mx.default_device() != mx.Device(mx.cpu):
         return
     for _, part in model.named_modules():
@@ -53,7 +57,9 @@ def install(model: nn.Module) -> None:
 
 @functools.cache
 def _quick_class(kind: Any) -> Any:
-    """Return a subclass of ``kind`` whose methods call ours; ``kind`` itself where they call nothing slow."""
+    """Return a subclass of ``kind`` whose methods call ours; ``kind`` itself where they call
+    nothing slow.
+    """
     if getattr(kind, "_calls_quick_functions", False):
         return kind
     methods: dict[str, FunctionType] = {}
@@ -75,14 +81,17 @@ def _names_slow(function: FunctionType) -> bool:
         value = namespace.get(name)
         if id(value) in _OURS_BY_ID:
             return True
-        if isinstance(value, FunctionType) and value.__globals__ is namespace:
-            if any(id(namespace.get(n)) in _OURS_BY_ID for n in _names(value.__code__)):
-                return True
+        if not isinstance(value, FunctionType) or value.__globals__ is not namespace:
+            continue
+        if any(id(namespace.get(n)) in _OURS_BY_ID for n in _names(value.__code__)):
+            return True
     return False
 
 
 def _quick_namespace(namespace: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of a Python module's ``namespace`` with ours in it, also in what its own functions see."""
+    """Return a copy of a Python module's ``namespace`` with ours in it, also in what its own
+    functions see.
+    """
     if id(namespace) not in _namespaces:
         quick = {name: _OURS_BY_ID.get(id(value), value) for name, value in namespace.items()}
         for name, value in namespace.items():

@@ -26,7 +26,8 @@ def prepare() -> None:
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # every core has a stream of its own: mlx_reward/engine/streams.py
-    # MLX evaluates depth first beyond this width, which runs one stream after the other instead of side by side.
+    # MLX evaluates depth first beyond this width, which runs one stream after the other instead of
+    # side by side.
     os.environ.setdefault("MLX_BFS_MAX_WIDTH", "10000")
     keep_freed_memory()
     _status = blas.load()
@@ -48,7 +49,9 @@ def _has_cpu_build() -> bool:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc reuse large blocks: MLX allocates every result anew, and fresh pages cost more than the arithmetic."""
+    """Let glibc reuse large blocks: MLX allocates every result anew, and fresh pages cost more than
+    the arithmetic.
+    """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:  # another C library

@@ -1,9 +1,11 @@
-"""What each block of an mlx_lm model does in one forward pass: run, be passed over, hand on given states...
+"""What each block of an mlx_lm model does in one forward pass: run, be passed over, hand on given
+states...
 
-A block is wrapped once, when its model gets an engine: it becomes an instance of a subclass of its own class, so that its
-parameters, their names and what mlx_lm's tools find in it stay as they are. What differs from call to call, its role, is in
-the cache object that mlx_lm hands to every block anyway. A cache belongs to one call, so nothing is replaced while a model
-runs, and several threads can run one model at once.
+A block is wrapped once, when its model gets an engine: it becomes an instance of a subclass of its
+own class, so that its parameters, their names and what mlx_lm's tools find in it stay as they are.
+What differs from call to call, its role, is in the cache object that mlx_lm hands to every block
+anyway. A cache belongs to one call, so nothing is replaced while a model runs, and several threads
+can run one model at once.
 """
 
 import functools
@@ -25,7 +27,10 @@ Role = Callable[[nn.Module, RunBlock, mx.array, Any], mx.array]
 
 
 class LayerCache:
-    """The cache that one block is handed in one pass. Without a past, it means the same to mlx_lm as none."""
+    """The cache that one block is handed in one pass.
+
+    Without a past, it means the same to mlx_lm as none.
+    """
 
     offset: Any = 0
     role: "Role | None" = None  # None: the block runs as it is
@@ -63,7 +68,8 @@ class Capture:
 def last_token_only(block: nn.Module, run_block: RunBlock, x: mx.array, cache: Any) -> mx.array:
     """Return (N, 1, D), the states of the last token of each text of a ``VarlenCache``.
 
-    The first run leaves the keys and values of all tokens in the cache. MLX is lazy: the rest of it is never computed.
+    The first run leaves the keys and values of all tokens in the cache. MLX is lazy: the rest of it
+    is never computed.
     """
     run_block(x, cache)
     last = mx.array(cache.layout.last_token_indices)
@@ -72,7 +78,8 @@ def last_token_only(block: nn.Module, run_block: RunBlock, x: mx.array, cache: A
 
 @dataclass(frozen=True)
 class Recompute:
-    """Keep only the block's input for the backward pass, and run it again there (Chen et al. 2016, arXiv:1604.06174).
+    """Keep only the block's input for the backward pass, and run it again there (Chen et al. 2016,
+    arXiv:1604.06174).
 
     ``role`` is what the block does otherwise.
     """
@@ -99,10 +106,12 @@ def roles(
     last_tokens: bool = False,
     recompute: bool = False,
 ) -> list[Role | None]:
-    """Return the role of each of ``layers`` blocks, of which the first ``frozen`` hold nothing that is trained.
+    """Return the role of each of ``layers`` blocks, of which the first ``frozen`` hold nothing that
+    is trained.
 
-    ``inject``: the frozen blocks do not run, for these are the states above them. ``capture``: only the frozen blocks run,
-    and the states above them are appended to it. ``last_tokens``: the last block gives those states alone.
+    ``inject``: the frozen blocks do not run, for these are the states above them. ``capture``: only
+    the frozen blocks run, and the states above them are appended to it. ``last_tokens``: the last
+    block gives those states alone.
     """
     if layers == 0:  # the architecture keeps its blocks under another name
         return []
@@ -151,14 +160,17 @@ def _wrapped(kind: Any) -> Any:
 
 
 def wrap_blocks(backbone: nn.Module) -> None:
-    """Let every block of ``backbone`` look at its cache from now on; doing so twice changes nothing."""
+    """Let every block of ``backbone`` look at its cache from now on; doing so twice changes
+    nothing.
+    """
     for block in blocks(backbone):
         kind: Any = type(block)
         if not issubclass(kind, _Wrapped):
             block.__class__ = _wrapped(kind)
 
 
-# Where an architecture's cache is of another kind (a state-space model's), no object of ours reaches its blocks.
+# Where an architecture's cache is of another kind (a state-space model's), no object of ours
+# reaches its blocks.
 _local = threading.local()
 
 

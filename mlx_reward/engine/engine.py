@@ -1,4 +1,6 @@
-"""Rewards of token ids, and what the frozen blocks make of them: in batches of bounded size, on every core."""
+"""Rewards of token ids, and what the frozen blocks make of them: in batches of bounded size, on
+every core.
+"""
 
 from collections.abc import Callable, Hashable, Sequence
 
@@ -22,7 +24,9 @@ Texts = Sequence[list[int]]
 
 
 class Engine:
-    """Runs ``network`` over token ids. Texts with the same entry in ``prompts`` share the computation of what they begin with.
+    """Runs ``network`` over token ids.
+
+    Texts with the same entry in ``prompts`` share the computation of what they begin with.
 
     ``grad_checkpoint``: blocks run again in the backward pass, which saves memory.
     """
@@ -44,7 +48,9 @@ class Engine:
 
     @property
     def padding_free(self) -> bool:
-        """Whether texts run without padding, which is how a CPU runs them best; most architectures can."""
+        """Whether texts run without padding, which is how a CPU runs them best; most architectures
+        can.
+        """
         return self._runner.padding_free
 
     @property
@@ -62,8 +68,8 @@ class Engine:
     ) -> mx.array:
         """Return rewards (N,) of one batch of ``texts``, in their order; differentiable.
 
-        ``features`` holds what the frozen blocks make of them, where that is known. The backward pass of each part of the
-        batch runs on the stream of its forward pass.
+        ``features`` holds what the frozen blocks make of them, where that is known. The backward
+        pass of each part of the batch runs on the stream of its forward pass.
         """
         way = varlen if self.padding_free else padded
         found: list[mx.array] = []
@@ -95,8 +101,9 @@ class Engine:
     ) -> NDArray[np.float64]:
         """Return rewards (N,) of the token ids ``texts``, in their order, with dropout off.
 
-        ``what`` names the job on the progress bar. Where several processes work together, ``share`` picks this one's
-        batches and ``merge`` adds up all processes' (N,) rewards, which are 0 for texts of other batches.
+        ``what`` names the job on the progress bar. Where several processes work together, ``share``
+        picks this one's batches and ``merge`` adds up all processes' (N,) rewards, which are 0 for
+        texts of other batches.
         """
         rewards = np.zeros(len(texts), dtype=np.float32)
         batches = share(self.batches(texts, prompts))
@@ -134,7 +141,8 @@ class Engine:
         return token_batches(texts, prompts, BATCH_TOKENS, self.shares_prefix)
 
     def can_reuse_features(self, text: list[int]) -> bool:
-        """Tell whether the frozen blocks can be passed over where their output is known; tried once, on ``text``.
+        """Tell whether the frozen blocks can be passed over where their output is known; tried
+        once, on ``text``.
 
         Some architectures hand more than one state from block to block, or look past the blocks.
         """

@@ -1,6 +1,8 @@
-"""Features of a set of texts, within a budget of memory: computed, or read where an earlier run left them.
+"""Features of a set of texts, within a budget of memory: computed, or read where an earlier run
+left them.
 
-They are kept in the cache folder under a digest of all they depend on: the backbone, how many blocks are frozen, the tokens.
+They are kept in the cache folder under a digest of all they depend on: the backbone, how many
+blocks are frozen, the tokens.
 """
 
 import hashlib
@@ -30,7 +32,8 @@ def frozen_features(
     budget: Budget,
     backbone_digest: str,
 ) -> FrozenFeatures | None:
-    """Return features of ``texts``, or None where nothing is frozen, they would not fit, or are not exact.
+    """Return features of ``texts``, or None where nothing is frozen, they would not fit, or are not
+    exact.
 
     ``budget`` is the memory allowed, in GB; "auto" is a quarter of the machine's.
     """
@@ -39,12 +42,14 @@ def frozen_features(
     size = sum(map(len, texts)) * engine.network.hidden_size * 4
     if size > allowed_bytes(budget):
         print(
-            f"note: hidden states of {len(texts)} texts take {size / 1e9:.1f} GB, over train.frozen_cache; they are not kept"
+            f"note: hidden states of {len(texts)} texts take {size / 1e9:.1f} GB, "
+            "over train.frozen_cache; they are not kept"
         )
         return None
     if not engine.can_reuse_features(texts[0]):
         print(
-            "note: the frozen blocks of this architecture cannot be passed over, so they run in every epoch"
+            "note: the frozen blocks of this architecture cannot be passed over, "
+            "so they run in every epoch"
         )
         return None
     path = cache_folder() / "frozen" / f"{_key(engine, texts, backbone_digest)}.safetensors"

@@ -1,4 +1,6 @@
-"""What decides the last digits of a result: features of other code or another BLAS would make a run that nobody can repeat."""
+"""What decides the last digits of a result: features of other code or another BLAS would make a run
+that nobody can repeat.
+"""
 
 import mlx.core as mx
 
@@ -10,7 +12,9 @@ ROOMS = ("cpu", "backbones", "model", "engine")  # that compute hidden states an
 
 
 def arithmetic(*rooms: str) -> str:
-    """Return a key of the code of ROOMS and the further ``rooms``, library versions, device, BLAS and number of streams."""
+    """Return a key of the code of ROOMS and the further ``rooms``, library versions, device, BLAS
+    and number of streams.
+    """
     return (
         f"{code_digest((*ROOMS, *rooms))} {mx.default_device()} {prepare.status()} {len(streams())}"
     )

@@ -1,4 +1,6 @@
-"""Prefix groups run as padded batches: how a GPU runs them, and every architecture that cannot run without padding."""
+"""Prefix groups run as padded batches: how a GPU runs them, and every architecture that cannot run
+without padding.
+"""
 
 from collections.abc import Sequence
 
@@ -34,7 +36,7 @@ def rewards(
 def features(
     runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]
 ) -> list[mx.array]:
-    """Return (T, D) for each text of ``groups``, in their order: what the frozen blocks make of it."""
+    """Return what the frozen blocks make of each text of ``groups``, (T, D), in their order."""
     found: dict[int, mx.array] = {}
     for batch in _same_prefix_length(groups):
         found |= _batch_features(runner, texts, batch)
@@ -42,7 +44,9 @@ def features(
 
 
 def _same_prefix_length(groups: list[PrefixGroup]) -> list[list[PrefixGroup]]:
-    """Put together what can run without padding the prefixes, for not every architecture masks them one by one."""
+    """Put together what can run without padding the prefixes, for not every architecture masks them
+    one by one.
+    """
     by_length: dict[int, list[PrefixGroup]] = {}
     for group in groups:
         by_length.setdefault(group.prefix_length, []).append(group)
@@ -98,7 +102,9 @@ def _prefixed_caches(
     inject: mx.array | None = None,
     capture: list[mx.array] | None = None,
 ) -> list[PrefixedCache] | None:
-    """Run the prefix of each group once; return a cache for each layer that puts it before each of the group's texts."""
+    """Run the prefix of each group once; return a cache for each layer that puts it before each of
+    the group's texts.
+    """
     prefix_length = groups[0].prefix_length
     if prefix_length == 0:
         return None

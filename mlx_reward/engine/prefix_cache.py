@@ -1,6 +1,8 @@
-"""mlx_lm's cache protocol, used to run a prefix once and let every text that begins with it attend to it.
+"""mlx_lm's cache protocol, used to run a prefix once and let every text that begins with it attend
+to it.
 
-Gradients flow through: the loss of what follows reaches the adapters by way of the prefix's keys and values.
+Gradients flow through: the loss of what follows reaches the adapters by way of the prefix's keys
+and values.
 """
 
 from typing import Any
@@ -25,7 +27,9 @@ class PrefixCache(LayerCache):
 
 
 class PrefixedCache(LayerCache):
-    """Puts the kept prefix of ``offset`` tokens before each of N texts; ``rows`` (N,) names the prefix of each."""
+    """Puts the kept prefix of ``offset`` tokens before each of N texts; ``rows`` (N,) names the
+    prefix of each.
+    """
 
     def __init__(self, prefixes: PrefixCache, rows: mx.array, offset: int) -> None:
         self.offset = offset
@@ -46,7 +50,9 @@ class PrefixedCache(LayerCache):
 
 
 def can_share_prefix(backbone: nn.Module) -> bool:
-    """Tell whether every layer is plain attention, whose cache holds keys and values of all tokens and nothing else."""
+    """Tell whether every layer is plain attention, whose cache holds keys and values of all tokens
+    and nothing else.
+    """
     caches: list[Any] = make_prompt_cache(backbone)
     return len(caches) == len(backbone.layers) and all(
         type(c) in (KVCache, RotatingKVCache) for c in caches

@@ -1,4 +1,6 @@
-"""Texts that begin with the same tokens, as groups: the shared prefix runs once, then what follows it in each text."""
+"""Texts that begin with the same tokens, as groups: the shared prefix runs once, then what follows
+it in each text.
+"""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -7,7 +9,8 @@ from itertools import takewhile
 
 @dataclass(frozen=True)
 class PrefixGroup:
-    """``text_ids`` index a list of texts that all begin with the same ``prefix_length`` tokens and go on for at least one more.
+    """``text_ids`` index a list of texts that all begin with the same ``prefix_length`` tokens and
+    go on for at least one more.
 
     ``longest`` is the length of the longest of them.
     """
@@ -30,7 +33,10 @@ class PrefixGroup:
 def group_by_prefix(
     texts: Sequence[list[int]], prompts: Sequence[Hashable], share: bool = True
 ) -> list[PrefixGroup]:
-    """Group ``texts`` with the same entry in ``prompts``, longest first. Without ``share`` every text stands alone."""
+    """Group ``texts`` with the same entry in ``prompts``, longest first.
+
+    Without ``share`` every text stands alone.
+    """
     by_prompt: dict[Hashable, list[int]] = {}
     for i, prompt in enumerate(prompts):
         by_prompt.setdefault(prompt if share else i, []).append(i)
@@ -45,7 +51,9 @@ def _group(texts: Sequence[list[int]], text_ids: list[int]) -> PrefixGroup:
 
 
 def common_prefix(texts: Sequence[list[int]]) -> int:
-    """Return how many tokens all ``texts`` begin with in common, leaving at least one token of each behind it."""
+    """Return how many tokens all ``texts`` begin with in common, leaving at least one token of each
+    behind it.
+    """
     columns = zip(*(text[:-1] for text in texts), strict=False)
     return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
 
@@ -55,8 +63,8 @@ def balance(
 ) -> list[list[PrefixGroup]]:
     """Deal ``groups`` to at most ``parts`` parts of about equal work.
 
-    The group of most texts is cut in two, again and again, as long as that fills an empty part or makes the largest part
-    at least 10 % smaller; each half then runs the prefix for itself.
+    The group of most texts is cut in two, again and again, as long as that fills an empty part or
+    makes the largest part at least 10 % smaller; each half then runs the prefix for itself.
     """
     dealt = _deal(groups, parts)
     widest = max(groups, key=lambda group: len(group.text_ids))
@@ -89,7 +97,8 @@ def _largest(dealt: list[list[PrefixGroup]]) -> int:
 def token_batches(
     texts: Sequence[list[int]], prompts: Sequence[Hashable], tokens: int, share: bool = True
 ) -> list[list[int]]:
-    """Return indices of ``texts`` in batches of about ``tokens`` tokens to run, the longest texts first.
+    """Return indices of ``texts`` in batches of about ``tokens`` tokens to run, the longest texts
+    first.
 
     A group that fits into one batch is never divided between two.
     """

@@ -1,4 +1,6 @@
-"""One forward pass of a reward network's backbone: which blocks run, on what, and what its architecture allows."""
+"""One forward pass of a reward network's backbone: which blocks run, on what, and what its
+architecture allows.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,8 +33,8 @@ CANNOT = (
 class Capabilities:
     """What an architecture allows on this device.
 
-    ``padding_free``: texts run without padding, which is how a CPU runs them best. ``shares_prefix``: texts share the
-    computation of what they begin with.
+    ``padding_free``: texts run without padding, which is how a CPU runs them best.
+    ``shares_prefix``: texts share the computation of what they begin with.
     """
 
     padding_free: bool
@@ -40,10 +42,13 @@ class Capabilities:
 
 
 class Runner:
-    """Runs ``network``. Its blocks are wrapped, and what its architecture allows is tried, when the runner is made.
+    """Runs ``network``.
 
-    ``grad_checkpoint``: blocks run again in the backward pass, which saves memory. ``capabilities``, where another runner
-    has found them out for a network of the same architecture.
+    Its blocks are wrapped, and what its architecture allows is tried, when the runner is made.
+
+    ``grad_checkpoint``: blocks run again in the backward pass, which saves memory.
+    ``capabilities``, where another runner has found them out for a network of the same
+    architecture.
     """
 
     def __init__(
@@ -65,8 +70,8 @@ class Runner:
     def shares_prefix(self) -> bool:
         """Whether texts can share the computation of what they begin with.
 
-        Not so in padded batches where blocks run again in the backward pass: keys and values that one pass hands to
-        another would be lost.
+        Not so in padded batches where blocks run again in the backward pass: keys and values that
+        one pass hands to another would be lost.
         """
         return self.capabilities.shares_prefix and (self.padding_free or not self._recomputes)
 
@@ -79,9 +84,9 @@ class Runner:
     ) -> mx.array:
         """Return hidden states (B, T, D) of ``tokens`` (B, T), after the final norm.
 
-        With a ``VarlenCache`` they are those of last tokens alone, (N, 1, D). ``inject`` (B, T, D), where known, is what
-        comes out of the frozen blocks, which then do not run. With ``capture`` only these run, and what comes out of them
-        is appended to it.
+        With a ``VarlenCache`` they are those of last tokens alone, (N, 1, D). ``inject`` (B, T, D),
+        where known, is what comes out of the frozen blocks, which then do not run. With ``capture``
+        only these run, and what comes out of them is appended to it.
         """
         backbone = self.network.backbone
         layers = blocks(backbone)

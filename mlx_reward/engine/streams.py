@@ -1,4 +1,6 @@
-"""MLX runs the elementwise work of one stream on one CPU core, so a batch is dealt to as many streams as there are cores."""
+"""MLX runs the elementwise work of one stream on one CPU core, so a batch is dealt to as many
+streams as there are cores.
+"""
 
 import os
 import threading
@@ -9,9 +11,11 @@ _of_this_thread = threading.local()
 
 
 def streams() -> list[mx.Stream]:
-    """Return streams to run a batch on: one a core on the CPU, the default one on a GPU, which keeps itself busy.
+    """Return streams to run a batch on: one a core on the CPU, the default one on a GPU, which
+    keeps itself busy.
 
-    They are made once for each thread, for a stream belongs to the thread that makes it and lasts as long as the process.
+    They are made once for each thread, for a stream belongs to the thread that makes it and lasts
+    as long as the process.
     """
     device = mx.default_device()
     if device != mx.Device(mx.cpu):

@@ -1,4 +1,6 @@
-"""Prefix groups run without padding: how a CPU runs them, whose one large matmul beats many small ones."""
+"""Prefix groups run without padding: how a CPU runs them, whose one large matmul beats many small
+ones.
+"""
 
 from collections.abc import Sequence
 
@@ -33,7 +35,7 @@ def rewards(
 def features(
     runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]
 ) -> list[mx.array]:
-    """Return (T, D) for each text of ``groups``, in their order: what the frozen blocks make of it."""
+    """Return what the frozen blocks make of each text of ``groups``, (T, D), in their order."""
     layout = lay_out(groups, texts)
     cache = VarlenCache(layout).for_layers(runner.network.backbone)
     captured: list[mx.array] = []

@@ -1,8 +1,9 @@
-"""mlx_lm's cache protocol, used to run texts of any lengths without padding, as S batch rows of one token each.
+"""mlx_lm's cache protocol, used to run texts of any lengths without padding, as S batch rows of one
+token each.
 
-All but attention works token by token, so the architecture's own code needs no change: positions reach it as from mlx_lm's
-batched caches, an offset a row; attention (mlx_reward/cpu/attention.py) asks the cache which tokens see which. Gradients
-flow through.
+All but attention works token by token, so the architecture's own code needs no change: positions
+reach it as from mlx_lm's batched caches, an offset a row; attention (mlx_reward/cpu/attention.py)
+asks the cache which tokens see which. Gradients flow through.
 """
 
 import copy
@@ -40,7 +41,7 @@ class VarlenCache(LayerCache):
         return [copy.copy(self) for _ in backbone.layers]
 
     def last_token_cache(self) -> "LastTokenCache":
-        """Return a cache for a second run of the same block, in which only last tokens are queries."""
+        """Return a cache for a second run of the block, in which only last tokens are queries."""
         return LastTokenCache(self.layout, self.keys_and_values)
 
     def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
@@ -55,9 +56,11 @@ class VarlenCache(LayerCache):
     def attend(
         self, queries: mx.array, keys: mx.array, values: mx.array, scale: float, mask: Window
     ) -> mx.array:
-        """Return (Q, H, 1, D) from queries (Q, H, 1, D), keys and values (S, K, 1, D), with H = n K.
+        """Return (Q, H, 1, D) from queries (Q, H, 1, D), keys and values (S, K, 1, D), with H = n
+        K.
 
-        Chunk by chunk: its queries see the keys of its context, and of itself those up to each query.
+        Chunk by chunk: its queries see the keys of its context, and of itself those up to each
+        query.
         """
         size, heads, _, width = queries.shape
         groups = keys.shape[1]
@@ -80,7 +83,8 @@ class VarlenCache(LayerCache):
         return mx.concatenate(outputs, axis=1).swapaxes(0, 1)[:, :, None]
 
     def _mask(self, length: int, span: int, repeats: int, window: int | None) -> mx.array:
-        """Return (span, repeats * length) to add to the scores of the last ``length`` of ``span`` tokens.
+        """Return (span, repeats * length) to add to the scores of the last ``length`` of ``span``
+        tokens.
 
         Made once for all layers.
         """
@@ -95,7 +99,9 @@ class VarlenCache(LayerCache):
 
 
 class LastTokenCache(VarlenCache):
-    """For the last block: only the last token of each text is a query, over all tokens' ``keys_and_values``."""
+    """For the last block: only the last token of each text is a query, over all tokens'
+    ``keys_and_values``.
+    """
 
     def __init__(
         self, layout: VarlenLayout, keys_and_values: tuple[mx.array, mx.array] | None
@@ -113,11 +119,13 @@ def can_run_varlen(
     last_states: Callable[[mx.array, VarlenCache | None], mx.array],
     cannot: tuple[type[Exception], ...],
 ) -> bool:
-    """Tell whether an architecture gives two texts that begin alike the same states without padding as one by one.
+    """Tell whether an architecture gives two texts that begin alike the same states without padding
+    as one by one.
 
-    Tried rather than listed: some have attention that does not ask the cache, or layers that mix tokens in another way.
-    ``last_states`` gives the last tokens' states (N, 1, D) if there is a cache, and all tokens' otherwise;
-    ``cannot`` are the errors by which an architecture shows that it cannot.
+    Tried rather than listed: some have attention that does not ask the cache, or layers that mix
+    tokens in another way. ``last_states`` gives the last tokens' states (N, 1, D) if there is a
+    cache, and all tokens' otherwise; ``cannot`` are the errors by which an architecture shows that
+    it cannot.
     """
     texts = [[1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 8, 9]]
     layout = lay_out([PrefixGroup([0, 1], 3, 7)], texts)

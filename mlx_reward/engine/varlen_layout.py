@@ -1,4 +1,5 @@
-"""Where each token stands when texts of any lengths run as one row without padding, each shared prefix once.
+"""Where each token stands when texts of any lengths run as one row without padding, each shared
+prefix once.
 
 Three texts, of which the first two share the prefix [1, 2], in chunks of at most three tokens:
 
@@ -6,13 +7,14 @@ Three texts, of which the first two share the prefix [1, 2], in chunks of at mos
 
     chunk              0        1      2     3     4
     its text           2        2      0     0     1
-    context            -        0      -     2     2      chunks that its tokens see besides their own
+    context            -        0      -     2     2      chunks that it sees besides itself
     token_ids       6  7  8   9 10   1  2  3  4     5
     sequence_ids    2  2  2   2  2   0  0  0  0     1
     position_ids    0  1  2   3  4   0  1  2  3     2
     cu_seqlens     0        3      5     7     9    10    where each chunk begins, and the end
 
-last_chunks of the texts in the order of their groups (2, 0, 1) are 1, 3, 4; last_token_indices are 4, 8, 9.
+last_chunks of the texts in the order of their groups (2, 0, 1) are 1, 3, 4; last_token_indices are
+4, 8, 9.
 """
 
 from collections.abc import Sequence
@@ -23,12 +25,16 @@ from numpy.typing import NDArray
 
 from mlx_reward.engine.prefix_groups import PrefixGroup
 
-CHUNK = 256  # tokens that attend at once: smaller chunks compute fewer scores in vain, in more and smaller matmuls
+# Tokens that attend at once: smaller chunks compute fewer scores in vain, in more and smaller
+# matmuls.
+CHUNK = 256
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Tokens ``start`` to ``stop`` of text ``text_id``; they see all of the chunks ``context``, and their own up to themselves."""
+    """Tokens ``start`` to ``stop`` of text ``text_id``; they see all of the chunks ``context``, and
+    their own up to themselves.
+    """
 
     text_id: int
     start: int
@@ -42,7 +48,9 @@ class Chunk:
 
 @dataclass(frozen=True)
 class VarlenLayout:
-    """``chunks`` of S tokens in all; ``last_chunks``: the last chunk of each of the N texts, in the order of their groups."""
+    """``chunks`` of S tokens in all; ``last_chunks``: the last chunk of each of the N texts, in the
+    order of their groups.
+    """
 
     chunks: list[Chunk]
     last_chunks: list[int]

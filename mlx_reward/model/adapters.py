@@ -1,4 +1,6 @@
-"""Adapters on a frozen backbone (LoRA, DoRA), or its last blocks made trainable themselves, and how mlx_lm records them."""
+"""Adapters on a frozen backbone (LoRA, DoRA), or its last blocks made trainable themselves, and how
+mlx_lm records them.
+"""
 
 import mlx.nn as nn
 from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
@@ -27,10 +29,12 @@ def with_adapters(
     head: str = "linear",
     keys: list[str] | None = None,
 ) -> RewardNetwork:
-    """Return a trainable reward model over ``backbone``: adapters on the linear layers of its last ``num_layers`` blocks.
+    """Return a trainable reward model over ``backbone``: adapters on the linear layers of its last
+    ``num_layers`` blocks.
 
-    As in mlx-lm, ``num_layers`` -1 means all blocks, ``keys`` None all linear layers, and ``fine_tune_type`` is lora, dora
-    or full, which trains the blocks themselves. InputError where ``keys`` name no layer of the backbone.
+    As in mlx-lm, ``num_layers`` -1 means all blocks, ``keys`` None all linear layers, and
+    ``fine_tune_type`` is lora, dora or full, which trains the blocks themselves. InputError where
+    ``keys`` name no layer of the backbone.
     """
     if fine_tune_type == "full":
         unfreeze_last(backbone, num_layers)
@@ -48,7 +52,8 @@ def with_adapters(
             }
         )
         raise InputError(
-            f"train.lora.keys: no layer is called {', '.join(sorted(unknown))}; there are {', '.join(found)}"
+            f"train.lora.keys: no layer is called {', '.join(sorted(unknown))}; "
+            f"there are {', '.join(found)}"
         )
     config = {"rank": rank, "scale": scale, "dropout": dropout, "keys": set(keys) if keys else None}
     linear_to_lora_layers(backbone, num_layers, config, use_dora=fine_tune_type == "dora")

@@ -1,9 +1,10 @@
-"""A reward model on disk: adapters as mlx_lm writes them, the head, and what is needed to use both again.
+"""A reward model on disk: adapters as mlx_lm writes them, the head, and what is needed to use both
+again.
 
 adapters.safetensors, adapter_config.json   open with ``mlx_lm.load(base, adapter_path=...)``
-reward_head.safetensors                     weight (1, D), bias (1,)
-reward_config.json                          ``RewardConfig``
-member-2, member-3...                       the first three again for each further member of an ensemble
+reward_head.safetensors                     weight (1, D), bias (1,) reward_config.json
+``RewardConfig`` member-2, member-3...                       the first three again for each further
+member of an ensemble
 """
 
 import dataclasses
@@ -29,7 +30,10 @@ REMEDY = "run `dvc repro train`, which makes it"
 
 @dataclasses.dataclass(frozen=True)
 class RewardConfig:
-    """What a reward depends on besides the weights. ``reward_mean`` and ``reward_std`` are those of training responses."""
+    """What a reward depends on besides the weights.
+
+    ``reward_mean`` and ``reward_std`` are those of training responses.
+    """
 
     base: str
     base_digest: str
@@ -44,7 +48,9 @@ class RewardConfig:
 def save(
     folder: Path, members: Sequence[Tree], adapter_config: dict[str, object], config: RewardConfig
 ) -> None:
-    """Write the trained weights of each of ``members``; ``folder`` appears whole or, on any failure, not at all."""
+    """Write the trained weights of each of ``members``; ``folder`` appears whole or, on any
+    failure, not at all.
+    """
     with whole_folder(folder) as temporary:
         for member, place in zip(members, _folders(temporary, len(members)), strict=True):
             place.mkdir(exist_ok=True)
@@ -56,7 +62,11 @@ def save(
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A reward model read from disk: ``network`` holds the weights of the first of ``members``, whose trees are for update."""
+    """A reward model read from disk.
+
+    ``members``: the trained weights of each, as trees for ``network.update``; ``network`` holds
+    those of the first.
+    """
 
     network: RewardNetwork
     members: list[Tree]
@@ -64,11 +74,14 @@ class Checkpoint:
 
 
 def load(folder: Path, base: Path) -> Checkpoint:
-    """Read the reward model in ``folder`` over the backbone in ``base``; InputError where they do not fit."""
+    """Read the reward model in ``folder`` over the backbone in ``base``; InputError where they do
+    not fit.
+    """
     config = read_config(folder)
     if digest(base) != config.base_digest:
         raise InputError(
-            f"{folder} was trained on another backbone than {base}; {REMEDY.replace('makes', 'remakes')}"
+            f"{folder} was trained on another backbone than {base}; "
+            "run `dvc repro train`, which remakes it"
         )
     try:
         backbone = load_backbone(base)
@@ -93,7 +106,7 @@ def _folders(folder: Path, members: int) -> list[Path]:
 
 
 def _read(folder: Path, model: RewardNetwork) -> Tree:
-    """Trained weights for ``model``, as a tree; ValueError where they are not for it."""
+    """Return trained weights for ``model``, as a tree; ValueError where they are not for it."""
     names = {"backbone": "adapters.safetensors", "head": "reward_head.safetensors"}
     found: dict[str, Any] = {part: mx.load(str(folder / name)) for part, name in names.items()}
     for part, weights in found.items():
@@ -104,12 +117,13 @@ def _read(folder: Path, model: RewardNetwork) -> Tree:
 
 
 def read_config(folder: Path) -> RewardConfig:
-    """reward_config.json of ``folder``, of this format version."""
+    """Return reward_config.json of ``folder``; InputError where it is of another format version."""
     path = folder / "reward_config.json"
     fields = read_json(path, REMEDY)
     if fields.get("format_version") != FORMAT_VERSION:
         raise InputError(
-            f"{path}: format_version is {fields.get('format_version')!r}, this release reads {FORMAT_VERSION}"
+            f"{path}: format_version is {fields.get('format_version')!r}, "
+            f"this release reads {FORMAT_VERSION}"
         )
     try:
         return RewardConfig(**fields)

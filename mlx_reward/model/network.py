@@ -1,4 +1,6 @@
-"""The reward model: a frozen backbone with adapters, or its last blocks themselves, and a scalar head on the last token."""
+"""The reward model: a frozen backbone with adapters, or its last blocks themselves, and a scalar
+head on the last token.
+"""
 
 import copy
 from collections.abc import Sequence
@@ -13,7 +15,8 @@ MLP_WIDTH = 256
 
 
 class RewardNetwork(nn.Module):
-    """r(x, y) = w . h + b, with h the hidden state (after the final norm) of the last non-padding token.
+    """r(x, y) = w . h + b, with h the hidden state (after the final norm) of the last non-padding
+    token.
 
     The head is linear, or a perceptron with one hidden layer (mlp).
     """
@@ -25,7 +28,9 @@ class RewardNetwork(nn.Module):
         self.head = _head(head, self.hidden_size)
 
     def __call__(self, tokens: mx.array, lengths: mx.array) -> mx.array:
-        """Return rewards (B,) of right-padded ``tokens`` (B, T) with ``lengths`` (B,); causality keeps padding out of them."""
+        """Return rewards (B,) of right-padded ``tokens`` (B, T) with ``lengths`` (B,); causality
+        keeps padding out of them.
+        """
         return self.head_rewards(last_states(self.hidden_states(tokens), lengths))
 
     def hidden_states(self, tokens: mx.array, cache: Sequence[Any] | None = None) -> mx.array:
@@ -45,7 +50,9 @@ class RewardNetwork(nn.Module):
 
 
 def with_weights(network: RewardNetwork, weights: dict[str, Any]) -> RewardNetwork:
-    """Return a network with other trained ``weights`` (a tree) over the same frozen arrays, with dropout off."""
+    """Return a network with other trained ``weights`` (a tree) over the same frozen arrays, with
+    dropout off.
+    """
     parts = [part for _, part in network.named_modules()]
     arrays = {id(a): a for part in parts for a in part.values() if isinstance(a, mx.array)}
     twin = copy.deepcopy(network, arrays)  # of the modules; the arrays are handed over as they are
@@ -60,12 +67,16 @@ def last_states(states: mx.array, lengths: mx.array) -> mx.array:
 
 
 def hidden_size(backbone: nn.Module) -> int:
-    """Return D of the hidden states, read off the shape of what the backbone computes for one token."""
+    """Return D of the hidden states, read off the shape of what the backbone computes for one
+    token.
+    """
     return int(transformer(backbone)(mx.zeros((1, 1), dtype=mx.int32), cache=None).shape[-1])
 
 
 def _head(kind: str, hidden_size: int) -> nn.Module:
-    """Make a head whose last layer is zero, so that every reward is 0 and the first Bradley-Terry loss is log 2."""
+    """Make a head whose last layer is zero, so that every reward is 0 and the first Bradley-Terry
+    loss is log 2.
+    """
     last = nn.Linear(hidden_size if kind == "linear" else MLP_WIDTH, 1)
     last.update({"weight": mx.zeros_like(last.weight), "bias": mx.zeros((1,))})
     return (

@@ -21,7 +21,8 @@ def main() -> None:
     group_by = read_section(paths.PARAMS, "split", SplitSettings).group_by
     if Path(settings.source).exists() and not settings.source.startswith("data/"):
         print(
-            f"note: {settings.source} is outside data/, so DVC does not see it change; `dvc repro -f data` reads it again"
+            f"note: {settings.source} is outside data/, so DVC does not see it change; "
+            "`dvc repro -f data` reads it again"
         )
     source = open_source(settings)
     paths.PAIRS.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Write metrics/gate.json, and exit with 1 where the model misses a bar of params.yaml.
 
-Inside ``dvc exp run`` it exits with 0 all the same: DVC throws an experiment away whose last stage fails, and a person who
-tries settings out wants to see what they did.
+Inside ``dvc exp run`` it exits with 0 all the same: DVC throws an experiment away whose last stage
+fails, and a person who tries settings out wants to see what they did.
 """
 
 import os

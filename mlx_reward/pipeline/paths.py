@@ -23,5 +23,7 @@ REPORT = METRICS / "report.html"
 
 
 def training_run(member: int) -> Path:
-    """What a member's training is taken up from while it lasts; not an output of DVC, which removes these first."""
+    """What a member's training is taken up from while it lasts; not an output of DVC, which removes
+    these first.
+    """
     return Path(f"checkpoints/.training_run-{member}.safetensors")

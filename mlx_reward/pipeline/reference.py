@@ -1,4 +1,6 @@
-"""What an earlier run said of the test pairs: an output of another revision, out of DVC's cache or remote."""
+"""What an earlier run said of the test pairs: an output of another revision, out of DVC's cache or
+remote.
+"""
 
 import json
 from typing import Any
@@ -8,7 +10,9 @@ from mlx_reward.utils.errors import InputError
 
 
 def rewards_of(revision: str) -> list[dict[str, Any]]:
-    """The rows of checkpoints/test_rewards.jsonl at the git ``revision``; InputError where they cannot be had."""
+    """The rows of checkpoints/test_rewards.jsonl at the git ``revision``; InputError where they
+    cannot be had.
+    """
     from dvc.api import open as dvc_open  # takes a second, which only those who compare should wait
     from dvc.exceptions import DvcException
 
@@ -18,5 +22,6 @@ def rewards_of(revision: str) -> list[dict[str, Any]]:
     except (DvcException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"gate.against: the test rewards of {revision} cannot be read ({reason}); try `dvc fetch`"
+            f"gate.against: the test rewards of {revision} cannot be read ({reason}); "
+            "try `dvc fetch`"
         ) from None

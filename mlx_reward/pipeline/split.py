@@ -43,7 +43,8 @@ def main() -> None:
     write_json(paths.PLOTS / "tokens.json", length_rows(lengths))
     print(", ".join(f"{size} pairs in {side}" for side, size in zip(SIDES, sizes, strict=True)))
     print(
-        f"{figures['groups']} groups of {figures['prompts']} prompts; {figures['prompts_linked']} prompts are nearly another"
+        f"{figures['groups']} groups of {figures['prompts']} prompts; "
+        f"{figures['prompts_linked']} prompts are nearly another"
     )
     if settings.exclude:
         print(f"{figures['pairs_excluded']} pairs left out: their prompts occur in split.exclude")

@@ -33,7 +33,9 @@ def permute(rows: np.ndarray, heads: int) -> np.ndarray:
 
 
 def write_gguf(path: Path, kind: gguf.GGMLQuantizationType) -> dict[str, np.ndarray]:
-    """A tiny random llama as GGUF with its linear layers in ``kind``; returns the weights that a reader should find."""
+    """A tiny random llama as GGUF with its linear layers in ``kind``; returns the weights that a
+    reader should find.
+    """
     source = {
         name: np.array(value) for name, value in tree_flatten(tiny.model("llama").parameters())
     }
@@ -43,15 +45,22 @@ def write_gguf(path: Path, kind: gguf.GGMLQuantizationType) -> dict[str, np.ndar
     )
     names = {hf: block for block, hf in TENSORS.items()}
     writer = gguf.GGUFWriter(path, "llama")
-    for add, value in (
-        (writer.add_embedding_length, 32), (writer.add_block_count, 3), (writer.add_feed_forward_length, 64),
-        (writer.add_head_count, 4), (writer.add_head_count_kv, 2), (writer.add_layer_norm_rms_eps, 1e-5),
-        (writer.add_context_length, 512), (writer.add_rope_freq_base, 10000.0), (writer.add_tokenizer_model, "gpt2"),
-        (writer.add_tokenizer_pre, "smollm"), (writer.add_token_list, TOKENS), (writer.add_token_merges, ["h e", "l l"]),
-        (writer.add_token_types, [1, 3, 3] + [1] * (len(TOKENS) - 3)), (writer.add_bos_token_id, 1),
-        (writer.add_eos_token_id, 2), (writer.add_chat_template, TEMPLATE),
-    ):  # fmt: skip
-        add(value)
+    writer.add_embedding_length(32)
+    writer.add_block_count(3)
+    writer.add_feed_forward_length(64)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_context_length(512)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(TOKENS)
+    writer.add_token_merges(["h e", "l l"])
+    writer.add_token_types([1, 3, 3] + [1] * (len(TOKENS) - 3))
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_chat_template(TEMPLATE)
     for name, weight in source.items():
         block, written = _block_name(name, names), weight.astype(np.float32)
         if written.ndim == 2 and "embed" not in name:

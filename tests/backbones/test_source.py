@@ -1,4 +1,6 @@
-"""Where backbones come from: each source gives a folder that mlx_lm opens, or one line and nothing half-written."""
+"""Where backbones come from: each source gives a folder that mlx_lm opens, or one line and nothing
+half-written.
+"""
 
 import functools
 import hashlib
@@ -139,7 +141,9 @@ def test_a_wrong_digest_is_refused_and_not_kept(tmp_path: Path, registry: Path) 
 
 
 class Hub(BaseHTTPRequestHandler):
-    """The part of the hub's API that a snapshot download uses, over a folder; may break off in the middle of weights."""
+    """The part of the hub's API that a snapshot download uses, over a folder; may break off in the
+    middle of weights.
+    """
 
     folder: Path
     break_off = False

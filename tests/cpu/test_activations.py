@@ -44,7 +44,9 @@ def test_values_and_gradients(ours, theirs) -> None:  # type: ignore[no-untyped-
 
 @pytest.mark.parametrize("ours", [activations.gelu, activations.gelu_approx])
 def test_gelu_far_from_zero(ours) -> None:  # type: ignore[no-untyped-def]
-    """The polynomial inside grows without bound: it must do so to the right side, and never to inf - inf."""
+    """The polynomial inside grows without bound: it must do so to the right side, and never to inf
+    - inf.
+    """
     x = mx.array([-1e6, -1e3, -30.0, -6.0, 6.0, 30.0, 1e3, 1e6])
     assert np.array(ours(x)) == pytest.approx([0, 0, 0, 0, 6, 30, 1e3, 1e6], abs=1e-5)
     assert np.array(mx.grad(lambda x: ours(x).sum())(x)) == pytest.approx(

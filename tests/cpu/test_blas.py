@@ -66,13 +66,15 @@ def test_each_room_that_loads_mlx_has_it_when_imported_alone(room: str) -> None:
 @pytest.mark.parametrize("room", ["", *(f".{room}" for room in ROOMS_WITHOUT)])
 def test_importing_the_others_prepares_nothing_and_loads_no_mlx(room: str) -> None:
     """The package once loaded a library for the whole process of whoever imported it."""
-    code = f"import sys, mlx_reward{room}; assert not {{'mlx.core', 'mlx_reward.cpu'}} & set(sys.modules)"
+    absent = "{'mlx.core', 'mlx_reward.cpu'}"
+    code = f"import sys, mlx_reward{room}; assert not {absent} & set(sys.modules)"
     assert report(code).returncode == 0
 
 
 def test_mlx_calls_it_and_gets_the_same_numbers() -> None:
     code = (
-        "import mlx_reward.cpu, mlx.core as mx, numpy as np; a = np.random.default_rng(0).normal(size=(64, 64)).astype('f4');"
+        "import mlx_reward.cpu, mlx.core as mx, numpy as np;"
+        "a = np.random.default_rng(0).normal(size=(64, 64)).astype('f4');"
         "assert np.allclose(np.array(mx.array(a) @ mx.array(a)), a @ a, atol=1e-3)"
     )
     assert report(code).returncode == 0

@@ -113,7 +113,9 @@ def test_labels_of_an_ensemble_carry_its_uncertainty_and_can_be_chosen_by_it(
 def test_a_member_that_is_not_there_is_refused_in_words(
     saved: RewardModel, tmp_path: Path, member: int
 ) -> None:
-    """Its calibration was looked up before it was known to be there: IndexError, or another's for 0."""
+    """Its calibration was looked up before it was known to be there: IndexError, or another's for
+    0.
+    """
     own = [{"temperature": 1.0}] * 3
     write_json(tmp_path / "calibration.json", {"temperature": 1.0, "members": own})
     with pytest.raises(InputError, match=f"--member {member}: the model has 3"):
@@ -121,7 +123,7 @@ def test_a_member_that_is_not_there_is_refused_in_words(
 
 
 def test_members_differ_by_seed_and_are_centred(backbone: Path, tmp_path: Path) -> None:
-    """Bradley-Terry leaves the zero open; a member that differs by a constant must not look unsure."""
+    """Bradley-Terry leaves zero open: members that differ by a constant must not look unsure."""
     data, valid = compared(36), compared(9, seed=1)
     resumes = [StateFile(tmp_path / f"{n}.safetensors", "run") for n in range(2)]
     arguments = (

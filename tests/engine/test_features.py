@@ -1,4 +1,4 @@
-"""Hidden states of frozen blocks, kept and reused: the same rewards and gradients as without them."""
+"""Hidden states of frozen blocks, kept and reused: rewards and gradients stay the same."""
 
 from importlib import import_module
 from pathlib import Path
@@ -96,7 +96,9 @@ def test_a_later_run_reads_what_an_earlier_one_kept(
 def test_another_backbone_other_layers_other_texts_or_other_arithmetic_are_not_confused(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """States that an older release had kept once made a run differ in the fifth digit from that of a fresh clone."""
+    """States that an older release had kept once made a run differ in the fifth digit from that of
+    a fresh clone.
+    """
     (texts, prompts), engine = conversations(), make()
     frozen_features(engine, texts, prompts, "auto", "base")
     frozen_features(engine, texts, prompts, "auto", "other base")

@@ -15,7 +15,9 @@ def test_balancing_loses_nothing_and_leaves_no_part_empty(parts: int) -> None:
 
 
 def test_a_group_keeps_one_token_of_every_text_behind_the_prefix() -> None:
-    """A response that is the beginning of another still has a last token of its own to read the reward at."""
+    """A response that is the beginning of another still has a last token of its own to read the
+    reward at.
+    """
     assert common_prefix([[1, 2, 3], [1, 2, 3, 4]]) == 2
     assert common_prefix([[1], [1]]) == 0
     assert [g.prefix_length for g in group_by_prefix(TEXTS, PROMPTS)] == [20, 0, 7]

@@ -1,4 +1,5 @@
-"""Checkpoints of format version 1 go on being read: one written by release 0.1.0 lies in tests/fixtures.
+"""Checkpoints of format version 1 go on being read: one written by release 0.1.0 lies in
+tests/fixtures.
 
 Its rewards were read off plain mlx_lm too, which agreed within 4e-5.
 """

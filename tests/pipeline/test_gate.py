@@ -1,4 +1,4 @@
-"""Stage gate: a failing model fails `dvc repro`, every time, and never costs anyone an experiment."""
+"""Stage gate: a failing model fails `dvc repro` every time, and costs nobody an experiment."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def succeed(project: Path, command: str) -> str:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A git and DVC project with the real gate stage and code, and a model whose accuracy is 0.65."""
+    """A git and DVC project with the real gate stage and code; the model's accuracy is 0.65."""
     folder = tmp_path_factory.mktemp("project")
     for name in ("mlx_reward", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -46,7 +46,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_project(path: Path) -> Path:
-    """A folder with a tiny backbone, params.yaml, and 40 groups whose better responses hold more vowels."""
+    """A folder with a tiny backbone, params.yaml, and 40 groups whose better responses hold more
+    vowels.
+    """
     tiny.write_backbone(path / "backbone", bits=4)
     (path / "data" / "raw").mkdir(parents=True)
     rows = [
@@ -102,8 +104,13 @@ def test_the_stages_run_and_leave_what_dvc_expects(finished: Path) -> None:
 
 
 def stage_blas() -> str:
-    """Which BLAS a stage gets: importing mlx before mlx_reward in a stage once made training 20 times slower, silently."""
-    code = "import mlx_reward.pipeline.train; from mlx_reward.cpu import prepare; print(prepare.status())"
+    """Which BLAS a stage gets: importing mlx before mlx_reward in a stage once made training 20
+    times slower, silently.
+    """
+    code = (
+        "import mlx_reward.pipeline.train; from mlx_reward.cpu import prepare; "
+        "print(prepare.status())"
+    )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True
@@ -112,7 +119,9 @@ def stage_blas() -> str:
 
 @pytest.mark.slow
 def test_an_ensemble_of_whole_blocks_goes_through_every_stage(project: Path) -> None:
-    """What the default does not take: several members, full fine-tuning, rankings, blocks run again, curves, outside sets."""
+    """What the default does not take: several members, full fine-tuning, rankings, blocks run
+    again, curves, outside sets.
+    """
     (project / "others.jsonl").write_text(
         '{"prompt": "q", "responses": ["aei", "bcd", "xz"], "scores": [3, 2, 1]}\n'
     )
@@ -253,7 +262,9 @@ def test_an_interrupt_leaves_nothing_half_written_and_the_next_run_works(
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(project: Path) -> None:
-    """A file size limit stands in for the full disk: MLX itself writes a short file and says nothing."""
+    """A file size limit stands in for the full disk: MLX itself writes a short file and says
+    nothing.
+    """
     limit = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
     limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); import stages.base as s;"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

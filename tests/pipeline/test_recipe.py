@@ -1,4 +1,6 @@
-"""The reference recipe (Gemma 2B) as the README spells it: its settings, and that they run on a tiny random gemma."""
+"""The reference recipe (Gemma 2B) as the README spells it: its settings, and that they run on a
+tiny random gemma.
+"""
 
 import json
 import re
