@@ -28,6 +28,7 @@ TENSORS = {
     "ffn_norm": "post_attention_layernorm",
 }
 TOP = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
+FROM_HUB = "take this model from the hub instead"
 GROUP_SIZE = 32  # weights a GGUF block
 
 
@@ -44,12 +45,12 @@ def convert(file: Path, target: Path) -> None:
         )
     heads = _int(metadata, "llama.attention.head_count")
     key_heads = _int(metadata, "llama.attention.head_count_kv")
+    if "rope_freqs.weight" in found:
+        raise InputError(f"{file}: rotary embedding scaled by a table of its own; {FROM_HUB}")
     weights = dict(
-        _renamed(name, tensor, heads, key_heads)
-        for name, tensor in sorted(found.items())
-        if name != "rope_freqs.weight"
+        _renamed(name, tensor, heads, key_heads) for name, tensor in sorted(found.items())
     )
-    config = _config(metadata, weights)
+    config = _config(metadata, weights) | _rope_scaling(metadata, file)
     tensors.save(target / "model.safetensors", weights)
     (target / "config.json").write_text(
         json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8"
@@ -127,6 +128,17 @@ def _config(metadata: Metadata, weights: dict[str, mx.array]) -> dict[str, Any]:
             if b != common
         }
     return config
+
+
+def _rope_scaling(metadata: Metadata, file: Path) -> dict[str, Any]:
+    """Return config.json's rope_scaling; InputError for a kind that GGUF does not tell whole."""
+    kind = metadata.get("llama.rope.scaling.type", "none")
+    if kind == "none":
+        return {}
+    if kind != "linear":
+        raise InputError(f"{file}: rotary embedding scaled by {kind!r}; {FROM_HUB}")
+    factor = _number(metadata, "llama.rope.scaling.factor")
+    return {"rope_scaling": {"type": "linear", "factor": factor}}
 
 
 def _bits(scales: str, weights: dict[str, mx.array]) -> int:

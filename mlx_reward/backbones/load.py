@@ -12,22 +12,34 @@ from mlx_reward.utils.errors import InputError
 
 
 def load_backbone(folder: Path) -> nn.Module:
-    """Return the mlx_lm model in ``folder``, frozen.
+    """Return the mlx_lm model in ``folder``, frozen, to read hidden states from.
 
-    On the CPU its linear layers are float32, elsewhere they stay as stored.
-
-    Raises InputError where the folder is not a model that mlx_lm opens.
+    On the CPU its linear layers are float32, elsewhere they stay as stored. InputError where the
+    folder is not a model that mlx_lm opens.
     """
+    model = _load(folder)
+    if mx.default_device() == mx.Device(mx.cpu):
+        widen(transformer(model))  # the language-model head is never run
+    model.freeze()
+    model.eval()
+    return model
+
+
+def load_language_model(folder: Path) -> nn.Module:
+    """Return the mlx_lm model in ``folder``, frozen, to generate with: its head is float32 too."""
+    model = load_backbone(folder)
+    if mx.default_device() == mx.Device(mx.cpu):
+        widen(model)
+    return model
+
+
+def _load(folder: Path) -> nn.Module:
     try:
         model, _ = load_model(folder)
     except (FileNotFoundError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{folder}: no backbone that mlx_lm opens ({error}); run `dvc repro base`"
         ) from None
-    if mx.default_device() == mx.Device(mx.cpu):
-        widen(model)
-    model.freeze()
-    model.eval()
     return model
 
 

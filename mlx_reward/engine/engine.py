@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from mlx_reward.engine import padded, varlen
 from mlx_reward.engine.features import FrozenFeatures, frozen_blocks
-from mlx_reward.engine.prefix_groups import PrefixGroup, balance, group_by_prefix, token_batches
+from mlx_reward.engine.prefix_groups import (
+    PrefixGroup,
+    balance,
+    distinct,
+    group_by_prefix,
+    token_batches,
+)
 from mlx_reward.engine.runner import CANNOT, Capabilities, Runner, evaluation_mode
 from mlx_reward.engine.streams import streams
 from mlx_reward.model.checkpoint import Tree
@@ -105,20 +111,30 @@ class Engine:
         picks this one's batches and ``merge`` adds up all processes' (N,) rewards, which are 0 for
         texts of other batches.
         """
+        firsts, groups = distinct(texts)  # each different text is encoded once
         rewards = np.zeros(len(texts), dtype=np.float32)
-        batches = share(self.batches(texts, prompts))
-        with (
-            evaluation_mode(self.network),
-            bar(total=sum(map(len, batches)), what=what, unit="text") as progress,
-        ):
+        batches = share(self.batches([texts[i] for i in firsts], [prompts[i] for i in firsts]))
+        total = sum(map(len, batches))
+        with evaluation_mode(self.network), bar(total=total, what=what, unit="text") as progress:
             for batch in batches:
-                known = features.take(batch) if features else None
-                rewards[batch] = np.array(
-                    self.forward([texts[i] for i in batch], [prompts[i] for i in batch], known)
-                )
+                text_ids = [firsts[place] for place in batch]
+                rewards[text_ids] = np.array(self._forward_some(texts, prompts, text_ids, features))
                 progress.update(len(batch))
         mx.clear_cache()
-        return np.array(merge(mx.array(rewards)), dtype=np.float64)
+        merged = np.array(merge(mx.array(rewards)), dtype=np.float64)
+        return merged[[firsts[group] for group in groups]]
+
+    def _forward_some(
+        self,
+        texts: Texts,
+        prompts: Sequence[Hashable],
+        text_ids: list[int],
+        features: FrozenFeatures | None,
+    ) -> mx.array:
+        known = features.take(text_ids) if features else None
+        rewards = self.forward([texts[i] for i in text_ids], [prompts[i] for i in text_ids], known)
+        mx.eval(rewards)  # which lets other threads run meanwhile; np.array alone would not
+        return rewards
 
     def features(self, texts: Texts, prompts: Sequence[Hashable]) -> FrozenFeatures:
         """Return what the frozen blocks make of all ``texts``, computed in batches."""

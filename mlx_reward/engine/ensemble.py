@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.features import FrozenFeatures
+from mlx_reward.engine.prefix_groups import distinct
 from mlx_reward.model.checkpoint import Tree
 from mlx_reward.utils.progress import bar
 
@@ -41,19 +42,22 @@ class Ensemble:
         first = self.engines[0]
         if len(self.engines) == 1:
             return first.score(texts, prompts, what, features)[None]
+        firsts, groups = distinct(texts)  # each different text is encoded once
         rewards = np.zeros((len(self.engines), len(texts)))
+        batches = first.batches([texts[i] for i in firsts], [prompts[i] for i in firsts])
         shares_features = features is None and bool(texts) and first.can_reuse_features(texts[0])
-        with bar(total=len(texts), what=what, unit="text") as progress:
-            for batch in first.batches(texts, prompts):
-                own, keys = [texts[i] for i in batch], [prompts[i] for i in batch]
-                known = features.take(batch) if features else None
+        with bar(total=len(firsts), what=what, unit="text") as progress:
+            for batch in batches:
+                text_ids = [firsts[place] for place in batch]
+                own, keys = [texts[i] for i in text_ids], [prompts[i] for i in text_ids]
+                known = features.take(text_ids) if features else None
                 if shares_features:
                     known = first.batch_features(own, keys)
                 for k, engine in enumerate(self.engines):
-                    rewards[k, batch] = np.array(engine.forward(own, keys, known))
+                    rewards[k, text_ids] = np.array(engine.forward(own, keys, known))
                 progress.update(len(batch))
         mx.clear_cache()
-        return rewards
+        return rewards[:, [firsts[group] for group in groups]]
 
 
 def mean_and_deviation(

@@ -6,7 +6,6 @@ blocks are frozen, the tokens.
 """
 
 import hashlib
-import os
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from mlx_reward.engine.fingerprint import arithmetic
 from mlx_reward.utils import tensors
 from mlx_reward.utils.cache_folder import cache_folder
 from mlx_reward.utils.files import whole_file
+from mlx_reward.utils.machine import memory_bytes
 
 DISK_BYTES = 4 << 30  # kept between runs; the files not used for longest go first
 Budget = float | str  # GB, or "auto", or "off"
@@ -35,7 +35,7 @@ def frozen_features(
     """Return features of ``texts``, or None where nothing is frozen, they would not fit, or are not
     exact.
 
-    ``budget`` is the memory allowed, in GB; "auto" is a quarter of the machine's.
+    ``budget`` is the memory allowed, in GB; "auto" is a quarter of what this process may use.
     """
     if not texts or budget == "off" or engine.frozen_blocks == 0:
         return None
@@ -63,7 +63,7 @@ def frozen_features(
 def allowed_bytes(budget: Budget) -> float:
     """Return ``budget`` in bytes."""
     if budget == "auto":
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 4
+        return memory_bytes() / 4
     return float(budget) * 1e9
 
 

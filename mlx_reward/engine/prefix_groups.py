@@ -50,6 +50,22 @@ def _group(texts: Sequence[list[int]], text_ids: list[int]) -> PrefixGroup:
     return PrefixGroup(text_ids, prefix, longest)
 
 
+def distinct(texts: Sequence[list[int]]) -> tuple[list[int], list[int]]:
+    """Return the indices of the first of each group of equal ``texts``, and for each text its
+    group.
+    """
+    places: dict[tuple[int, ...], int] = {}
+    firsts: list[int] = []
+    groups: list[int] = []
+    for i, text in enumerate(texts):
+        key = tuple(text)
+        if key not in places:
+            places[key] = len(firsts)
+            firsts.append(i)
+        groups.append(places[key])
+    return firsts, groups
+
+
 def common_prefix(texts: Sequence[list[int]]) -> int:
     """Return how many tokens all ``texts`` begin with in common, leaving at least one token of each
     behind it.

@@ -2,10 +2,11 @@
 streams as there are cores.
 """
 
-import os
 import threading
 
 import mlx.core as mx
+
+from mlx_reward.utils.machine import cores
 
 _of_this_thread = threading.local()
 
@@ -24,8 +25,3 @@ def streams() -> list[mx.Stream]:
         _of_this_thread.streams = [mx.new_stream(device) for _ in range(cores())]
     made: list[mx.Stream] = _of_this_thread.streams
     return made
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

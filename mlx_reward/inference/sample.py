@@ -11,7 +11,7 @@ from mlx_lm import batch_generate
 from mlx_lm.sample_utils import make_sampler
 from mlx_lm.tokenizer_utils import load
 
-from mlx_reward.backbones.load import load_backbone
+from mlx_reward.backbones.load import load_language_model
 from mlx_reward.data.formats.conversation import read_prompt
 from mlx_reward.data.formats.row import BadRow
 
@@ -24,7 +24,7 @@ class Sampler:
     def __init__(
         self, folder: Path, count: int, max_tokens: int, temperature: float, top_p: float, seed: int
     ) -> None:
-        self.model = load_backbone(folder)
+        self.model = load_language_model(folder)
         self.tokenizer: Any = load(folder)
         self.count, self.max_tokens, self.seed = count, max_tokens, seed
         self._choose = make_sampler(temp=temperature, top_p=top_p)

@@ -55,9 +55,22 @@ def with_adapters(
             f"train.lora.keys: no layer is called {', '.join(sorted(unknown))}; "
             f"there are {', '.join(found)}"
         )
+    if fine_tune_type == "dora":
+        _refuse_dora(backbone, num_layers)
     config = {"rank": rank, "scale": scale, "dropout": dropout, "keys": set(keys) if keys else None}
     linear_to_lora_layers(backbone, num_layers, config, use_dora=fine_tune_type == "dora")
     return RewardNetwork(backbone, head)
+
+
+def _refuse_dora(backbone: nn.Module, num_layers: int) -> None:
+    """InputError where mlx_lm's DoRA, which takes 2, 4 and 8 bits, cannot unpack the weights."""
+    for block in blocks(backbone)[-num_layers if num_layers > 0 else 0 :]:
+        for name, layer in block.named_modules():
+            if isinstance(layer, nn.QuantizedLinear) and layer.bits not in (2, 4, 8):
+                raise InputError(
+                    f"train.fine_tune_type is dora: {name} has {layer.bits} bits a weight, and "
+                    "DoRA takes 2, 4 or 8; set base.quantize to 4 or 8, or use lora"
+                )
 
 
 def adapter_config(

@@ -32,7 +32,9 @@ def permute(rows: np.ndarray, heads: int) -> np.ndarray:
     )
 
 
-def write_gguf(path: Path, kind: gguf.GGMLQuantizationType) -> dict[str, np.ndarray]:
+def write_gguf(
+    path: Path, kind: gguf.GGMLQuantizationType, scaling: str | None = None
+) -> dict[str, np.ndarray]:
     """A tiny random llama as GGUF with its linear layers in ``kind``; returns the weights that a
     reader should find.
     """
@@ -53,6 +55,9 @@ def write_gguf(path: Path, kind: gguf.GGMLQuantizationType) -> dict[str, np.ndar
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_context_length(512)
     writer.add_rope_freq_base(10000.0)
+    if scaling is not None:
+        writer.add_rope_scaling_type(gguf.RopeScalingType(scaling))
+        writer.add_rope_scaling_factor(4.0)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(TOKENS)
@@ -98,6 +103,25 @@ def test_logits_are_those_of_the_source_weights(tmp_path: Path, kind: str) -> No
     reference.load_weights([(name, mx.array(value)) for name, value in source.items()])
     tokens = mx.array([[5, 80, 2, 33, 9]])
     assert np.array(converted(tokens)) == pytest.approx(np.array(reference(tokens)), abs=5e-3)
+
+
+def test_linear_scaling_of_the_rotary_embedding_is_used(tmp_path: Path) -> None:
+    """It was dropped in silence: a model for long texts computed something else."""
+    source = write_gguf(tmp_path / "m.gguf", gguf.GGMLQuantizationType.F32, scaling="linear")
+    convert(tmp_path / "m.gguf", tmp_path)
+    converted, _ = load(str(tmp_path))
+    scaled = tiny.config("llama") | {"rope_scaling": {"type": "linear", "factor": 4.0}}
+    module = tiny.importlib.import_module("mlx_lm.models.llama")
+    reference = module.Model(module.ModelArgs.from_dict(scaled | {"vocab_size": len(TOKENS)}))
+    reference.load_weights([(name, mx.array(value)) for name, value in source.items()])
+    tokens = mx.array([[5, 80, 2, 33, 9]])
+    assert np.array(converted(tokens)) == pytest.approx(np.array(reference(tokens)), abs=5e-3)
+
+
+def test_other_scaling_of_the_rotary_embedding_is_refused(tmp_path: Path) -> None:
+    write_gguf(tmp_path / "m.gguf", gguf.GGMLQuantizationType.F32, scaling="yarn")
+    with pytest.raises(InputError, match=r"m.gguf: rotary embedding scaled by 'yarn'"):
+        convert(tmp_path / "m.gguf", tmp_path)
 
 
 def test_tokenizer_keeps_merges_digits_and_control_tokens(tmp_path: Path) -> None:

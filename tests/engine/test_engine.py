@@ -84,3 +84,16 @@ def test_sharing_prompts_and_splitting_over_streams_change_neither_rewards_nor_g
 def _value_and_grad(model: RewardNetwork, function) -> tuple[float, dict[str, np.ndarray]]:  # type: ignore[no-untyped-def]  # test helper
     value, gradient = nn.value_and_grad(model, function)(model)
     return value.item(), {name: np.array(g) for name, g in tree_flatten(gradient)}
+
+
+def test_each_different_text_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2,426 pairs over 262 responses were 4,852 texts to encode: 13 minutes."""
+    engine = Engine(lively("llama"))
+    alone = engine.score(TEXTS, PROMPTS)
+    runs: list[int] = []
+    forward = engine.forward
+    monkeypatch.setattr(engine, "forward", lambda *a: runs.append(len(a[0])) or forward(*a))
+    order = [3, 0, 0, 5, 3, 1, 2, 4, 6, 7, 7, 0]
+    again = engine.score([TEXTS[i] for i in order], [f"asked as {i}" for i in range(len(order))])
+    assert sum(runs) == len(TEXTS)
+    assert again == pytest.approx(alone[order], abs=1e-4)

@@ -57,6 +57,16 @@ def test_each_member_scores_as_it_would_alone(backbone: Path, layers: int) -> No
     assert np.array_equal(mean_and_deviation(together)[0], together.mean(axis=0))
 
 
+def test_equal_texts_run_once_and_get_equal_rewards(backbone: Path) -> None:
+    model, data = network(backbone), compared(12)
+    ensemble = Ensemble(Engine(model), random_members(model, 2))
+    twice = ensemble.score(data.texts * 2, [*data.prompts, *map(str, range(len(data.texts)))])
+    assert np.array_equal(twice[:, : len(data.texts)], twice[:, len(data.texts) :])
+    assert twice[:, : len(data.texts)] == pytest.approx(
+        ensemble.score(data.texts, data.prompts), abs=1e-4
+    )
+
+
 @pytest.fixture
 def saved(backbone: Path, tmp_path: Path) -> RewardModel:
     model = network(backbone)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 import pytest
 from mlx.utils import tree_map
@@ -119,3 +120,12 @@ def test_weights_of_another_shape_are_refused(
     )
     with pytest.raises(InputError, match="holds other weights than the model has"):
         checkpoint.load(saved[0], backbone)
+
+
+@pytest.mark.parametrize("bits", [3, 6])
+def test_dora_over_bits_that_mlx_lm_cannot_unpack_is_refused(bits: int) -> None:
+    """It failed inside mlx-lm with a traceback. On a CPU the layers are widened before."""
+    quantized = tiny.model("llama")
+    nn.quantize(quantized, group_size=32, bits=bits)
+    with pytest.raises(InputError, match=f"fine_tune_type is dora: .* has {bits} bits a weight"):
+        with_adapters(quantized, 2, **LORA, fine_tune_type="dora")
