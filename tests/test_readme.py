@@ -78,7 +78,8 @@ def test_every_name_in_a_file_is_defined_there() -> None:
     for path, name in sorted(named):
         file = find(path)
         assert file, path
-        assert re.search(rf"^ *(def|class) {name}\b", file.read_text(), re.M), f"{path}: {name}"
+        defined = rf"^ *((def|class) {name}\b|{name}(:.*)? =)"
+        assert re.search(defined, file.read_text(encoding="utf-8"), re.M), f"{path}: {name}"
 
 
 @pytest.mark.parametrize("path", ["data/nowhere.py", "engine/nothing.py", "nowhere.yaml"])
