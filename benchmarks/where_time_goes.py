@@ -25,7 +25,7 @@ import numpy as np
 
 from mlx_reward.backbones.blocks import blocks
 from mlx_reward.backbones.load import load_backbone
-from mlx_reward.cli.doctor import gigaflops
+from mlx_reward.cli.machine import gigaflops
 from mlx_reward.cpu import install
 from mlx_reward.engine.engine import score
 from mlx_reward.engine.features import FrozenStates

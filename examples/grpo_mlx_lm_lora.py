@@ -1,4 +1,6 @@
-"""A few GRPO steps of mlx-lm-lora on the small backbone, rewarded by the trained model in checkpoints/.
+"""A few GRPO steps of mlx-lm-lora on the small backbone.
+
+The trained model in checkpoints/ gives the rewards.
 
 pip install -r examples/requirements-mlx-lm-lora.txt
 python examples/grpo_mlx_lm_lora.py [STEPS]
@@ -22,22 +24,22 @@ from mlx_reward.inference.rl import reward_function
 
 ROOT = Path(__file__).parents[1]
 BASE = ROOT / "checkpoints" / "sft_merged_model"
+PROMPTS = 16
 
 
 def main() -> None:
+    """Train for STEPS steps; mlx-lm-lora prints its log."""
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else 4
     reward = reward_function(RewardModel.load(ROOT / "checkpoints" / "rm_model_bt", BASE))
     policy, tokenizer = mlx_lm.load(str(BASE))
     policy.freeze()
     linear_to_lora_layers(policy, 4, {"rank": 8, "scale": 2.0, "dropout": 0.0})
-    rows = [json.loads(line) for line in (ROOT / "data" / "starter" / "trivia.jsonl").open()][:16]
-    prompts = GRPODataset(
-        [
-            {"prompt": row["prompt"], "answer": "", "system": "Answer in a sentence."}
-            for row in rows
-        ],
-        tokenizer,
-    )
+    lines = (ROOT / "data" / "starter" / "trivia.jsonl").read_text().splitlines()[:PROMPTS]
+    rows = [
+        {"prompt": json.loads(line)["prompt"], "answer": "", "system": "Answer in a sentence."}
+        for line in lines
+    ]
+    prompts = GRPODataset(rows, tokenizer)
     mx.random.seed(0)
     train_grpo(
         model=policy,

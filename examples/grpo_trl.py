@@ -1,7 +1,14 @@
-"""A few GRPO steps of TRL, rewarded by an exported model: TRL loads it as it does any sequence classification.
+"""A few GRPO steps of TRL, rewarded by an exported model.
 
-mlx-reward export hf_model                               where mlx-reward is
-python examples/grpo_trl.py POLICY hf_model [STEPS]      where examples/requirements-trl.txt are; POLICY: a hub id or folder
+TRL loads the export like any other sequence classification model. Run
+
+mlx-reward export hf_model
+
+where mlx-reward is installed, then, where examples/requirements-trl.txt are,
+
+python examples/grpo_trl.py POLICY hf_model [STEPS]
+
+POLICY is a hub id or a folder.
 """
 
 import json
@@ -14,14 +21,17 @@ from peft import LoraConfig
 from trl import GRPOConfig, GRPOTrainer
 
 ROOT = Path(__file__).parents[1]
+PROMPTS = 16
 
 
 def main() -> None:
+    """Train for STEPS steps and print the rewards that TRL logged."""
     policy, reward_model = sys.argv[1:3]
     steps = int(sys.argv[3]) if len(sys.argv) > 3 else 4
-    rows = [json.loads(line) for line in (ROOT / "data" / "starter" / "trivia.jsonl").open()][:16]
+    lines = (ROOT / "data" / "starter" / "trivia.jsonl").read_text().splitlines()[:PROMPTS]
+    questions = [json.loads(line)["prompt"] for line in lines]
     prompts = Dataset.from_list(
-        [{"prompt": [{"role": "user", "content": row["prompt"]}]} for row in rows]
+        [{"prompt": [{"role": "user", "content": question}]} for question in questions]
     )
     settings = GRPOConfig(
         output_dir="grpo",
@@ -45,9 +55,8 @@ def main() -> None:
     trainer.train()
     for entry in trainer.state.log_history:
         if "reward" in entry:
-            print(
-                f"step {entry['step']}: mean reward {entry['reward']:+.3f}, deviation {entry['reward_std']:.3f}"
-            )
+            rewards = f"mean reward {entry['reward']:+.3f}, deviation {entry['reward_std']:.3f}"
+            print(f"step {entry['step']}: {rewards}")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,19 @@
 """Every command of the pages in docs/ runs, page after page in one small project."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests import ROOT
 from tests.pipeline.test_pipeline_run import configure, make_project
+from tests.test_readme import fill
 
 pytestmark = pytest.mark.slow
-PAGES = ["train", "report", "label", "serve", "export", "machines", "rl"]
+PAGES = ["train", "data", "report", "label", "serve", "export", "machines", "rl"]
+WITHOUT_COMMANDS = {"README", "architecture"}
 COPIED = (
     "mlx_reward",
     "stages",
@@ -60,32 +59,27 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bash(folder: Path, commands: list[str]) -> str:
-    """The output of ``commands``, of which none may fail."""
-    command = (
-        folder / ".commands" / "mlx-reward"
-    )  # a program, not a function of the shell: `kill %1` has to reach it
-    command.parent.mkdir(exist_ok=True)
-    command.write_text('#!/bin/sh\nexec python -m mlx_reward "$@"\n')
-    command.chmod(0o755)
-    path = f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "PYTHONPATH": str(folder)}
-    shell = ["bash", "-eo", "pipefail", "-c", "\n".join(commands)]
-    answer = subprocess.run(shell, cwd=folder, env=environment, capture_output=True, text=True)
-    assert answer.returncode == 0, f"{answer.stdout}\n{answer.stderr}"
-    return answer.stdout
+    """Return the output of ``commands``, of which none may fail."""
+    return str(fill.bash(commands, folder, code=folder))
 
 
 def test_every_page_is_run() -> None:
-    assert {p.stem for p in (ROOT / "docs").glob("*.md")} == {*PAGES, "README"}
+    assert {p.stem for p in (ROOT / "docs").glob("*.md")} == {*PAGES, *WITHOUT_COMMANDS}
+    for page in WITHOUT_COMMANDS:
+        assert not commands_of(page)
+
+
+def commands_of(page: str) -> list[str]:
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", text, re.S)
+    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_a_page_run(project: Path, page: str) -> None:
-    text = (ROOT / "docs" / f"{page}.md").read_text()
-    blocks = re.findall(r"```console\n(.*?)```", text, re.S)
-    bash(
-        project,
-        [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")],
-    )
-    for code in re.findall(r"```python\n(.*?)```", text, re.S):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert commands_of(page) or examples
+    bash(project, commands_of(page))
+    for code in examples:
         assert bash(project, [f"python - <<'END'\n{code}\nEND"])

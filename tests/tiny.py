@@ -1,4 +1,7 @@
-"""Tiny random models of real mlx_lm architectures, with a real byte-level tokenizer, written as a backbone folder."""
+"""Tiny random models of real mlx_lm architectures, written as backbone folders.
+
+Their tokenizer is a real byte-level one.
+"""
 
 import importlib
 import json
@@ -6,7 +9,7 @@ from pathlib import Path
 
 import mlx.core as mx
 import mlx.nn as nn
-from mlx.utils import tree_flatten
+from mlx.utils import tree_flatten, tree_map
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
@@ -47,7 +50,7 @@ WINDOWED: dict[str, dict[str, object]] = {  # attention over a sliding window in
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level, without merges: 256 bytes and three control tokens."""
+    """Return a byte-level tokenizer without merges: 256 bytes and three control tokens."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     backend = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(letters)}, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -62,6 +65,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def config(architecture: str) -> dict[str, object]:
+    """Return the fields of config.json."""
     return {
         "model_type": architecture,
         "vocab_size": 259,
@@ -71,25 +75,25 @@ def config(architecture: str) -> dict[str, object]:
 
 
 def model(architecture: str, seed: int = 0) -> nn.Module:
+    """Return a language model with random weights."""
     module = importlib.import_module(f"mlx_lm.models.{architecture}")
     mx.random.seed(seed)
     built = module.Model(module.ModelArgs.from_dict(config(architecture)))
-    built.update(_livelier(built))
+    built.update(_spread_parameters(built))
     mx.eval(built.parameters())
     return built
 
 
-def _livelier(built: nn.Module) -> dict[str, object]:
-    """Random norms and larger weights, so that no two texts get nearly the same hidden state."""
-    from mlx.utils import tree_map
-
+def _spread_parameters(built: nn.Module) -> dict[str, object]:
+    """Return larger and noisier parameters, so that hidden states of texts differ clearly."""
     return tree_map(lambda p: p * 1.5 + 0.05 * mx.random.normal(p.shape), built.parameters())
 
 
 def write_backbone(folder: Path, architecture: str = "llama", bits: int | None = None) -> Path:
-    """A folder that mlx_lm.load opens; ``bits`` quantizes it (group size 32)."""
+    """Write a folder that mlx_lm.load opens; ``bits`` quantizes it (group size 32)."""
     folder.mkdir(parents=True, exist_ok=True)
-    built, settings = model(architecture), config(architecture)
+    built = model(architecture)
+    settings = config(architecture)
     if bits:
         nn.quantize(built, group_size=32, bits=bits)
         settings["quantization"] = {"group_size": 32, "bits": bits}

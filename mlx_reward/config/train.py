@@ -1,7 +1,4 @@
-"""Section ``train``: the reward model and how it is trained.
-
-Names are mlx-lm's own where it has one.
-"""
+"""Section ``train``: the reward model and how it is fitted, in mlx-lm's names where it has one."""
 
 from typing import Annotated, Any, Literal
 
@@ -18,7 +15,7 @@ class LoraSettings(Settings):
 
 
 class LossSettings(Settings):
-    kind: Literal["bradley_terry", "plackett_luce"]
+    kind: Literal["bradley_terry", "plackett_luce"]  # the keys of training.losses.LOSSES
     soft_labels: bool
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
     margin: Annotated[float, Field(ge=0)]
@@ -52,7 +49,7 @@ class TrainSettings(Settings):
 
     @property
     def adapters(self) -> dict[str, Any]:
-        """Which adapters are trained, as arguments of ``with_adapters`` and ``adapter_config``."""
+        """The keyword arguments of ``with_adapters`` and ``adapter_config``."""
         return {
             "num_layers": self.num_layers,
             "fine_tune_type": self.fine_tune_type,

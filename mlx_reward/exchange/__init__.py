@@ -1,4 +1,4 @@
-"""To and from transformers, and models with their adapters merged, for MLX.
+"""Import from and export to transformers, and models with their adapters fused, for MLX.
 
 Formats of other programs only; the project's own checkpoint belongs to model.
 """

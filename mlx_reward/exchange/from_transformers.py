@@ -1,4 +1,7 @@
-"""A folder with transformers' sequence classification of one label as a backbone and a reward model over it."""
+"""Import of a ``...ForSequenceClassification`` model with one label, as transformers saves it.
+
+Its layers become a backbone, its score layer becomes the head of a reward model.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -14,78 +17,86 @@ from mlx_reward.utils import tensors
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import whole_folder, write_json
 
-CLASS = "ForSequenceClassification"
+CLASS_SUFFIX = "ForSequenceClassification"
+# Fields of config.json that describe a classifier.
+CLASSIFIER_FIELDS = ("architectures", "id2label", "label2id", "num_labels", "problem_type")
 
 
 def import_model(source: Path, target: Path, max_seq_length: int, bits: int | None) -> None:
-    """Write backbone, reward model and a temperature of 1 into the folder ``target``, the backbone with ``bits`` a weight.
+    """Write the model in ``source`` as backbone and reward model to the folder ``target``.
 
-    InputError where ``source`` is no reward model with one linear head.
+    The backbone is quantized to ``bits`` per weight, or not at all; the temperature is 1.
+    InputError if ``source`` is no reward model with one linear head.
     """
     config = read_config(source)
-    if not any(str(name).endswith(CLASS) for name in config.get("architectures", [])):
+    architectures = config.get("architectures", [])
+    if not any(str(name).endswith(CLASS_SUFFIX) for name in architectures):
         raise InputError(
-            f"{source}: its architecture is {config.get('architectures')}, not one that ends with {CLASS}"
+            f"{source}: its architecture is {config.get('architectures')}, "
+            f"not one that ends with {CLASS_SUFFIX}"
         )
-    weights: dict[str, Any] = {}
-    for file in sorted(source.glob("model*.safetensors")):
-        loaded: Any = mx.load(str(file))
-        weights |= loaded
-    head = {
-        name.removeprefix("score."): weights.pop(name)
-        for name in list(weights)
-        if name.startswith("score.")
-    }
-    if head.get("weight") is None or head["weight"].shape[0] != 1:
-        shape = (
-            "no score.weight"
-            if "weight" not in head
-            else f"a score.weight of shape {tuple(head['weight'].shape)}"
-        )
-        raise InputError(f"{source}: {shape}; only a linear head with one label can be imported")
-    head = {
-        "weight": head["weight"].astype(mx.float32),
-        "bias": head.get("bias", mx.zeros((1,))).astype(mx.float32),
-    }
+    weights = _load_weights(source)
+    head = _pop_head(source, weights)
     with whole_folder(target) as temporary:
-        _backbone(source, config, weights, temporary, bits)
-        base = temporary / standalone.BACKBONE
-        template = load_renderer(base, max_seq_length).chat_template
-        params = {"fine_tune_type": "none", "head": "linear", "imported": True}
-        about = RewardConfig(
-            str(target / standalone.BACKBONE),
-            digest(base),
-            template,
-            max_seq_length,
-            0.0,
-            1.0,
-            params,
+        backbone = temporary / standalone.BACKBONE
+        _write_backbone(source, config, weights, backbone, bits)
+        reward_config = RewardConfig(
+            base=str(target / standalone.BACKBONE),
+            base_digest=digest(backbone),
+            chat_template=load_renderer(backbone, max_seq_length).chat_template,
+            max_seq_length=max_seq_length,
+            reward_mean=0.0,
+            reward_std=1.0,
+            params={"fine_tune_type": "none", "head": "linear", "imported": True},
         )
-        standalone.save(
-            temporary, head, about, {"temperature": 1.0, "members": [{"temperature": 1.0}]}
-        )
+        calibration = {"temperature": 1.0, "members": [{"temperature": 1.0}]}
+        standalone.save(temporary, head, reward_config, calibration)
 
 
-def _backbone(
+def _load_weights(source: Path) -> dict[str, mx.array]:
+    """Return the weights of all shards."""
+    weights: dict[str, mx.array] = {}
+    for file in sorted(source.glob("model*.safetensors")):
+        shard: Any = mx.load(str(file))
+        weights |= shard
+    return weights
+
+
+def _pop_head(source: Path, weights: dict[str, mx.array]) -> dict[str, mx.array]:
+    """Take the score layer out of ``weights`` and return it as a head in float32."""
+    names = [name for name in weights if name.startswith("score.")]
+    head = {name.removeprefix("score."): weights.pop(name) for name in names}
+    weight = head.get("weight")
+    if weight is None or weight.shape[0] != 1:
+        problem = "no score.weight"
+        if weight is not None:
+            problem = f"a score.weight of shape {tuple(weight.shape)}"
+        raise InputError(f"{source}: {problem}; only a linear head with one label can be imported")
+    bias = head.get("bias", mx.zeros((1,)))
+    return {"weight": weight.astype(mx.float32), "bias": bias.astype(mx.float32)}
+
+
+def _write_backbone(
     source: Path,
     config: dict[str, Any],
     weights: dict[str, mx.array],
-    folder: Path,
+    target: Path,
     bits: int | None,
 ) -> None:
-    """A language model with the embeddings for its head, which no reward needs and mlx_lm wants."""
-    plain = folder / ".plain"
-    (folder / standalone.BACKBONE).mkdir()
+    """Write a language model that mlx_lm opens to the folder ``target``.
+
+    mlx_lm wants a language-model head, which no reward needs: the embeddings stand in for it.
+    """
+    plain = target.parent / ".plain"
+    target.mkdir()
     plain.mkdir()
-    for file in (f for f in source.iterdir() if f.is_file() and not f.name.startswith("model")):
-        (plain / file.name).write_bytes(file.read_bytes())
-    dropped = ("architectures", "id2label", "label2id", "num_labels", "problem_type")
-    language_model = {k: v for k, v in config.items() if k not in dropped} | {
-        "tie_word_embeddings": True
-    }
-    write_json(plain / "config.json", language_model)
+    for file in source.iterdir():
+        if file.is_file() and not file.name.startswith("model"):
+            (plain / file.name).write_bytes(file.read_bytes())
+    fields = {name: config[name] for name in config if name not in CLASSIFIER_FIELDS}
+    write_json(plain / "config.json", fields | {"tie_word_embeddings": True})
     tensors.save(plain / "model.safetensors", weights)
-    convert(plain, folder / standalone.BACKBONE, bits)
+    convert(plain, target, bits)
     for file in plain.iterdir():
         file.unlink()
     plain.rmdir()

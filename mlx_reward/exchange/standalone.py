@@ -1,4 +1,7 @@
-"""A folder with a backbone and a reward model over it that has a head and no adapters, and its calibration."""
+"""A folder that needs nothing else: a backbone, and a reward model with a head and no adapters.
+
+``fuse`` and ``import_model`` write one; ``RewardModel.load(folder / MODEL)`` opens it.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -7,17 +10,19 @@ from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config
 from mlx_reward.utils.files import write_json
 
-BACKBONE, MODEL = "sft_merged_model", "rm_model_bt"  # as the pipeline calls them
+# Names of the two folders inside, the same as in the pipeline's checkpoints/.
+BACKBONE = "sft_merged_model"
+MODEL = "rm_model_bt"
 
 
 def save(
-    folder: Path, head: dict[str, Any], about: checkpoint.RewardConfig, calibration: dict[str, Any]
+    folder: Path,
+    head: dict[str, Any],
+    config: checkpoint.RewardConfig,
+    calibration: dict[str, Any],
 ) -> None:
-    """Write all but the backbone into ``folder``."""
-    checkpoint.save(
-        folder / MODEL,
-        [{"backbone": {}, "head": head}],
-        adapter_config(0, 1, 1.0, 0.0, "none"),
-        about,
-    )
+    """Write the reward model and its calibration into ``folder``, beside the backbone."""
+    weights = {"backbone": {}, "head": head}
+    no_adapters = adapter_config(0, 1, 1.0, 0.0, "none")
+    checkpoint.save(folder / MODEL, [weights], no_adapters, config)
     write_json(folder / "calibration.json", calibration)

@@ -1,22 +1,32 @@
-"""A reward model as a folder that ``AutoModelForSequenceClassification.from_pretrained`` opens: merged, not quantized."""
+"""Export of a reward model as a folder that transformers opens.
+
+``AutoModelForSequenceClassification.from_pretrained`` loads it; weights are fused, not quantized.
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 from transformers import AutoTokenizer
 
 from mlx_reward.backbones.folder import read_config
-from mlx_reward.exchange.merging import DTYPES, UNQUANTIZED, load_member, merged
+from mlx_reward.exchange.fused_weights import (
+    DTYPES,
+    QUANTIZATION_FIELDS,
+    fused_weights,
+    load_member,
+)
 from mlx_reward.exchange.model_card import model_card
 from mlx_reward.model import checkpoint
+from mlx_reward.model.network import RewardNetwork
 from mlx_reward.utils import tensors
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import whole_folder, write_json
 
-CLASSES = {
+ARCHITECTURES = {  # by model_type
     "llama": "LlamaForSequenceClassification",
     "mistral": "MistralForSequenceClassification",
     "gemma": "GemmaForSequenceClassification",
@@ -35,63 +45,69 @@ def export(
     dtype: str = "float32",
     evidence: Path | None = None,
 ) -> float:
-    """Write the model in ``folder`` over ``base`` to ``target``; returns what transformers' scores lack, the head's bias.
+    """Write the model in ``folder`` over the backbone ``base`` to the folder ``target``.
 
-    Of an ensemble it is the ``member``, from 1 on. ``evidence``: metrics/eval.json, for the model card. InputError where
-    transformers has no class for it.
+    Of an ensemble it is one ``member``, counted from 1. ``evidence`` is metrics/eval.json, shown
+    in the model card. Returns the head's bias, which transformers' scores lack. InputError where
+    transformers has no class for the model.
     """
     base_config = read_config(base)
-    name = CLASSES.get(base_config["model_type"])
-    if name is None:
+    architecture = ARCHITECTURES.get(base_config["model_type"])
+    if architecture is None:
         raise InputError(
-            f"export knows no {base_config['model_type']}; it can export {', '.join(CLASSES)}"
+            f"export knows no {base_config['model_type']}; it can export {', '.join(ARCHITECTURES)}"
         )
     network, renderer = load_member(folder, base, member)
     if not isinstance(network.head, nn.Linear):
         raise InputError(
             "transformers' head is one linear layer; train with train.head: linear to export"
         )
-    weights = {
-        name: weight
-        for name, weight in merged(network, dtype).items()
-        if not name.startswith("lm_head")
-    }
-    weights["score.weight"] = network.head.weight.astype(DTYPES[dtype])
+    bias = float(np.array(network.head.bias)[0])
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     tokenizer.chat_template = renderer.chat_template
-    tokenizer.pad_token = _padding(tokenizer, renderer.last_token)
-    bias = float(np.array(network.head.bias)[0])
+    tokenizer.pad_token = _pad_token(tokenizer, renderer.last_token)
+    config = _config(base_config, architecture, tokenizer, dtype)
+    figures = {}
+    if evidence is not None and evidence.exists():
+        figures = json.loads(evidence.read_text())
+    card = model_card(checkpoint.read_config(folder), figures, bias)
     with whole_folder(target) as temporary:
-        tensors.save(temporary / "model.safetensors", weights)
-        write_json(temporary / "config.json", _config(base_config, name, tokenizer, dtype))
+        tensors.save(temporary / "model.safetensors", _weights(network, dtype))
+        write_json(temporary / "config.json", config)
         _save_tokenizer(tokenizer, temporary)
-        figures = (
-            json.loads(evidence.read_text()) if evidence is not None and evidence.exists() else {}
-        )
-        (temporary / "README.md").write_text(
-            model_card(checkpoint.read_config(folder), figures, bias), encoding="utf-8"
-        )
+        (temporary / "README.md").write_text(card, encoding="utf-8")
     return bias
 
 
-def _padding(tokenizer: Any, last: str | None) -> str:
-    """A token that no text ends with, for transformers reads the reward at the last token that is not padding."""
-    candidates = [
-        tokenizer.pad_token,
-        *(t.content for t in tokenizer.added_tokens_decoder.values() if t.special),
-    ]
-    found: str | None = next(
-        (token for token in candidates if token is not None and token != last), None
+def _weights(network: RewardNetwork, dtype: str) -> dict[str, mx.array]:
+    """Return the backbone's weights without a language-model head, and the reward head's."""
+    weights = {
+        name: weight
+        for name, weight in fused_weights(network, dtype).items()
+        if not name.startswith("lm_head")
+    }
+    return weights | {"score.weight": network.head.weight.astype(DTYPES[dtype])}
+
+
+def _pad_token(tokenizer: Any, last_token: str | None) -> str:
+    """Return a special token that no rendered text ends with.
+
+    transformers reads the reward at the last token that is not padding.
+    """
+    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    for token in (tokenizer.pad_token, *special):
+        if token is not None and token != last_token:
+            return str(token)
+    raise InputError(
+        "the tokenizer has no special token to pad with, besides that which ends every text"
     )
-    if found is None:
-        raise InputError(
-            "the tokenizer has no special token to pad with, besides that which ends every text"
-        )
-    return found
 
 
 def _save_tokenizer(tokenizer: Any, folder: Path) -> None:
-    """So that transformers 4, which RewardBench and others still run on, opens it and feeds the model no more than it takes."""
+    """Save the tokenizer so that transformers 4, on which RewardBench still runs, opens it too.
+
+    It yields no more inputs than the model takes.
+    """
     tokenizer.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
     fields = json.loads(path.read_text())
@@ -100,11 +116,16 @@ def _save_tokenizer(tokenizer: Any, folder: Path) -> None:
     write_json(path, fields | {"model_input_names": ["input_ids", "attention_mask"]})
 
 
-def _config(base: dict[str, Any], name: str, tokenizer: Any, dtype: str) -> dict[str, Any]:
-    kept = {k: v for k, v in base.items() if k not in UNQUANTIZED}
-    labels = {"id2label": {"0": "reward"}, "label2id": {"reward": 0}}
-    ids = {
+def _config(
+    base_config: dict[str, Any], architecture: str, tokenizer: Any, dtype: str
+) -> dict[str, Any]:
+    """Return config.json of a classifier with the one label "reward"."""
+    fields = {name: base_config[name] for name in base_config if name not in QUANTIZATION_FIELDS}
+    return fields | {
+        "id2label": {"0": "reward"},
+        "label2id": {"reward": 0},
         "pad_token_id": tokenizer.pad_token_id,
-        "eos_token_id": base.get("eos_token_id", tokenizer.eos_token_id),
+        "eos_token_id": base_config.get("eos_token_id", tokenizer.eos_token_id),
+        "architectures": [architecture],
+        "dtype": dtype,
     }
-    return kept | labels | ids | {"architectures": [name], "dtype": dtype}

@@ -1,4 +1,4 @@
-"""A trained model in use: ``RewardModel``, jobs over rows of a file, labels, rewards for policy trainers.
+"""A trained model in use: ``RewardModel``, jobs over rows of a file, labels, policy rewards.
 
 No HTTP (server) and no command line (cli).
 """

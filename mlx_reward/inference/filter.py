@@ -1,4 +1,4 @@
-"""Rows of a file whose figure, such as their reward, is among the highest or the lowest share of all."""
+"""The share of a file's rows with the highest or the lowest number, such as their reward."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,37 +19,40 @@ Side = Literal["top", "bottom"]
 def keep_share(
     source: Path, target: Path, field: str, side: Side, share: float
 ) -> tuple[int, int, int]:
-    """Write the ``side`` ``share`` (0 to 1) of the rows of ``source`` by ``field``, in their order; equal ones stay together.
+    """Write the ``side`` ``share`` (0 to 1) of the rows of ``source``, by the number in ``field``.
 
-    Returns how many rows were kept, had a figure, and had none. The file is read twice, so its size does not matter.
+    Rows keep their order; rows with equal numbers are kept or left out together. Returns how many
+    rows were kept, how many had a number and how many had none. The file is read twice, so it may
+    be larger than memory.
     """
     if not 0 < share <= 1:
         raise InputError(f"--{side} is {share}: not a share of the rows, above 0 and up to 1")
     if not source.is_file():
         raise InputError(f"{source}: not there; name a file of rows")
-    found = [_figure(row, field) for row in _rows(source)]
-    figures = [value for value in found if value is not None]
-    if not figures:
+    number_of_row = [_number(row, field) for row in _rows(source)]
+    numbers = [number for number in number_of_row if number is not None]
+    if not numbers:
         raise InputError(
-            f"{source}: no row has a number in the field {field!r}; `mlx-reward score` writes 'reward'"
+            f"{source}: no row has a number in the field {field!r}; "
+            "`mlx-reward score` writes 'reward'"
         )
     sign = 1 if side == "top" else -1
-    bound = np.quantile(sign * np.array(figures), 1 - share, method="higher")
-    rows = (
+    bound = np.quantile(sign * np.array(numbers), 1 - share, method="higher")
+    kept_rows = (
         row
-        for row, value in zip(_rows(source), found, strict=True)
-        if value is not None and sign * value >= bound
+        for row, number in zip(_rows(source), number_of_row, strict=True)
+        if number is not None and sign * number >= bound
     )
-    return write_jsonl(target, rows), len(figures), len(found) - len(figures)
+    kept = write_jsonl(target, kept_rows)
+    return kept, len(numbers), len(number_of_row) - len(numbers)
 
 
-def _figure(row: Row | BadRow, field: str) -> float | None:
+def _number(row: Row | BadRow, field: str) -> float | None:
+    """Return the finite number in ``field``, or None."""
     value = None if isinstance(row, BadRow) else row.get(field)
-    return (
-        float(value)
-        if isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
-        else None
-    )
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        return None
+    return float(value)
 
 
 def _rows(source: Path) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Candidates labelled by the reward model: DPO pairs, KTO and SFT rows, in TRL's and mlx-lm-lora's column names."""
+"""DPO pairs, KTO and SFT rows out of scored responses, with TRL's and mlx-lm-lora's columns."""
 
 import hashlib
 import math
@@ -18,14 +18,14 @@ Against = Literal["worst", "random", "all"]
 
 @dataclass(frozen=True)
 class Filters:
-    """Which pairs are kept."""
+    """Bounds that a pair must meet to be kept."""
 
     min_probability: float = 0.5  # calibrated, that the chosen response is the better one
     max_uncertainty: float = math.inf  # of either reward, where the model is an ensemble
     max_length_ratio: float = math.inf  # characters of the longer response to those of the shorter
 
     def keep(self, pair: Row) -> bool:
-        """Whether ``pair`` passes all of them."""
+        """Return whether ``pair`` meets all bounds."""
         uncertainty = max(
             pair.get("uncertainty_chosen", 0.0), pair.get("uncertainty_rejected", 0.0)
         )
@@ -45,46 +45,56 @@ def label_rows(
     filters: Filters,
     uncertainty_penalty: float = 0.0,
 ) -> list[Row]:
-    """Pairs or single rows out of {"prompt", "responses"}: the best response against the worst, a random one, or all others.
+    """Return training rows out of rows with ``prompt`` and ``responses``.
 
-    KTO takes the two sides of the pairs that ``filters`` keep; SFT their best responses, which is rejection sampling. A row
-    that cannot be used comes out with ``error``.
+    The best response is paired with the worst, a random one, or all others, and ``filters`` drops
+    pairs. Form "dpo" returns the pairs, "kto" both sides of each as rows of their own, "sft" the
+    best responses, which is rejection sampling. A row that cannot be used comes out with ``error``.
     """
-    found: list[Row] = []
+    labelled: list[Row] = []
     for row in score_rows(model, rows, uncertainty_penalty=uncertainty_penalty):
         if "error" not in row and "rewards" not in row:
             row |= {"error": "field 'responses' is missing; labelling needs a list of them"}
         if "error" in row:
-            found.append(row)
+            labelled.append(row)
             continue
-        found += FORMS[form]([pair for pair in _pairs(model, row, against) if filters.keep(pair)])
-    return found
+        pairs = [pair for pair in _pairs(model, row, against) if filters.keep(pair)]
+        labelled += FORMS[form](pairs)
+    return labelled
 
 
 def _pairs(model: RewardModel, row: Row, against: Against) -> list[Row]:
-    """{"prompt", "chosen", "rejected", "reward_chosen", "reward_rejected", "probability"}, uncertainties, and the row's id."""
-    rewards, responses, u = row["rewards"], row["responses"], row.get("uncertainties")
+    """Return the pairs of the best response with others; equal responses make no pair."""
+    rewards = row["rewards"]
     order = sorted(range(len(rewards)), key=lambda i: -rewards[i])
-    best, others = order[0], order[1:]
+    best = order[0]
+    others = order[1:]
     if against == "worst":
         others = others[-1:]
     elif against == "random" and others:
         others = [others[int(_generator(row["prompt"]).integers(len(others)))]]
-    kept = {"id": row["id"]} if "id" in row else {}
+    responses = row["responses"]
     return [
-        {
-            **kept,
-            "prompt": row["prompt"],
-            "chosen": responses[best],
-            "rejected": responses[other],
-            "reward_chosen": rewards[best],
-            "reward_rejected": rewards[other],
-            "probability": model.probability(rewards[best] - rewards[other]),
-            **({"uncertainty_chosen": u[best], "uncertainty_rejected": u[other]} if u else {}),
-        }
-        for other in others
-        if responses[other] != responses[best]
+        _pair(model, row, best, other) for other in others if responses[other] != responses[best]
     ]
+
+
+def _pair(model: RewardModel, row: Row, best: int, other: int) -> Row:
+    """Return a DPO pair of the responses at positions ``best`` and ``other``."""
+    rewards = row["rewards"]
+    pair = {"id": row["id"]} if "id" in row else {}
+    pair |= {
+        "prompt": row["prompt"],
+        "chosen": row["responses"][best],
+        "rejected": row["responses"][other],
+        "reward_chosen": rewards[best],
+        "reward_rejected": rewards[other],
+        "probability": model.probability(rewards[best] - rewards[other]),
+    }
+    if row.get("uncertainties"):
+        pair["uncertainty_chosen"] = row["uncertainties"][best]
+        pair["uncertainty_rejected"] = row["uncertainties"][other]
+    return pair
 
 
 def _dpo(pairs: list[Row]) -> list[Row]:
@@ -92,40 +102,49 @@ def _dpo(pairs: list[Row]) -> list[Row]:
 
 
 def _kto(pairs: list[Row]) -> list[Row]:
-    """{"prompt", "completion", "label", "reward", "probability"}: each response once, wanted or not."""
-    found: dict[tuple[str, bool], Row] = {}
+    """Return each response of the pairs once; ``label`` is True for a chosen one."""
+    rows: dict[tuple[str, bool], Row] = {}
     for pair in pairs:
         for side, label in (("chosen", True), ("rejected", False)):
-            found.setdefault((pair[side], label), _single(pair, side) | {"label": label})
-    return list(found.values())
+            rows.setdefault((pair[side], label), _one_side(pair, side) | {"label": label})
+    return list(rows.values())
 
 
 def _sft(pairs: list[Row]) -> list[Row]:
-    """{"prompt", "completion", "reward", "probability"} of the best response; of a conversation {"messages", ...}."""
-    best = [_single(pair, "chosen") for pair in pairs[:1]]
-    return [_conversation(row) if isinstance(row["prompt"], list) else row for row in best]
+    """Return the best response, which is the chosen one of every pair."""
+    if not pairs:
+        return []
+    row = _one_side(pairs[0], "chosen")
+    return [_conversation(row) if isinstance(row["prompt"], list) else row]
 
 
-def _single(pair: Row, side: str) -> Row:
-    """One side of a pair."""
-    names = {"id": "id", "prompt": "prompt", side: "completion", f"reward_{side}": "reward"}
-    names |= {"probability": "probability", f"uncertainty_{side}": "uncertainty"}
-    return {new: pair[old] for old, new in names.items() if old in pair}
+def _one_side(pair: Row, side: str) -> Row:
+    """Return {"prompt", "completion", "reward", "probability"} of one side of a pair.
+
+    Its id and uncertainty are kept where the pair has them.
+    """
+    renamed = {
+        "id": "id",
+        "prompt": "prompt",
+        side: "completion",
+        f"reward_{side}": "reward",
+        "probability": "probability",
+        f"uncertainty_{side}": "uncertainty",
+    }
+    return {new: pair[old] for old, new in renamed.items() if old in pair}
 
 
 def _conversation(row: Row) -> Row:
-    """As mlx-lm and TRL train on conversations."""
+    """Return the row with ``messages``, as mlx-lm and TRL train on conversations."""
+    messages = [*row["prompt"], {"role": "assistant", "content": row["completion"]}]
     rest = {name: value for name, value in row.items() if name not in ("prompt", "completion")}
-    return {
-        "messages": [*row["prompt"], {"role": "assistant", "content": row["completion"]}]
-    } | rest
+    return {"messages": messages} | rest
 
 
 FORMS = {"dpo": _dpo, "kto": _kto, "sft": _sft}
 
 
 def _generator(prompt: object) -> np.random.Generator:
-    """The same choice for the same prompt, wherever it stands in the file."""
-    return np.random.default_rng(
-        int.from_bytes(hashlib.sha256(repr(prompt).encode()).digest()[:8], "little")
-    )
+    """Return a generator that draws the same for the same prompt, wherever it stands in a file."""
+    digest = hashlib.sha256(repr(prompt).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "little"))

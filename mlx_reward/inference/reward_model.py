@@ -1,10 +1,10 @@
-"""A trained reward model in use: score, rank, best of N, compare."""
+"""``RewardModel``: a trained model that scores, ranks and compares responses."""
 
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import mlx.core as mx
 import numpy as np
@@ -29,21 +29,29 @@ Normalization = Literal["zscore", "sigmoid"]
 
 @dataclass(frozen=True)
 class Ranked:
-    """One response and its reward; ``index`` is its place in the list that was given."""
+    """One response with its reward; ``index`` is its position in the list that was ranked."""
 
     index: int
     response: str
     reward: float
 
 
+class EncodedText(NamedTuple):
+    """A conversation as token ids; ``prompt_key`` is equal for equal prompts, which run once."""
+
+    prompt_key: str
+    tokens: list[int]
+
+
 class RewardModel:
-    """r(prompt, response) of a checkpoint, the same for a text alone or among others (within 1e-4).
+    """The reward r(prompt, response) of a checkpoint.
 
-    Of an ensemble it is the mean of its members, and their standard deviation the uncertainty, in the same units; ``uncertainty_penalty``
-    times that is taken off a reward (Coste et al. 2023). One model alone has an uncertainty of 0.
+    A reward is the same for a text alone or among others (within 1e-4). An ensemble's reward is
+    the mean over its members and its uncertainty their standard deviation, in the same units; a
+    single model has an uncertainty of 0. ``probability`` turns a difference of two rewards into
+    the calibrated probability that the first response is better.
 
-    ``probability`` turns a difference of two rewards into the probability that the first response is better. Wrong input raises
-    ``mlx_reward.utils.errors.InputError`` with one line.
+    Unusable input raises ``InputError`` with one line.
     """
 
     def __init__(
@@ -53,50 +61,46 @@ class RewardModel:
         config: checkpoint.RewardConfig,
         calibrator: Calibrator,
     ) -> None:
-        self.ensemble, self.renderer, self.config, self.calibrator = (
-            ensemble,
-            renderer,
-            config,
-            calibrator,
-        )
+        self.ensemble = ensemble
+        self.renderer = renderer
+        self.config = config
+        self.calibrator = calibrator
 
     @property
     def has_uncertainty(self) -> bool:
-        """Whether it is an ensemble."""
+        """Whether the model is an ensemble, whose members can disagree."""
         return len(self.ensemble.members) > 1
 
     @property
     def batch_tokens(self) -> int:
-        """About how many tokens run at once."""
+        """About how many tokens fill a batch."""
         return BATCH_TOKENS
 
     @property
     def digest(self) -> str:
-        """Changes with the weights that were trained, the backbone and the calibration."""
-        found = hashlib.sha256(f"{self.config.base_digest} {self.calibrator}".encode())
-        for trained in (dict(tree_flatten(member)) for member in self.ensemble.members):
-            for name in sorted(trained):
-                found.update(np.array(trained[name].astype(mx.float32)).tobytes())
-        return found.hexdigest()
+        """A hash of the trained weights, the backbone and the calibration."""
+        digest = hashlib.sha256(f"{self.config.base_digest} {self.calibrator}".encode())
+        for member in self.ensemble.members:
+            weights = dict(tree_flatten(member))
+            for name in sorted(weights):
+                digest.update(np.array(weights[name].astype(mx.float32)).tobytes())
+        return digest.hexdigest()
 
     @classmethod
     def load(cls, folder: str | Path, base: str | Path | None = None) -> "RewardModel":
-        """The checkpoint in ``folder``, with its calibration in ``calibration.json`` beside it.
+        """Return the model in the checkpoint ``folder``, with ``calibration.json`` beside it.
 
-        ``base`` is the backbone's folder; by default the one it was trained on, looked for as recorded and beside ``folder``.
+        ``base`` is the backbone's folder; by default the one that ``backbone_of`` finds.
         """
         folder = Path(folder)
-        found = Path(base) if base else backbone_of(folder)
-        loaded = checkpoint.load(folder, found)
+        backbone = Path(base) if base else backbone_of(folder)
+        loaded = checkpoint.load(folder, backbone)
         ensemble = Ensemble(Engine(loaded.network), loaded.members)
-        renderer = load_renderer(found, loaded.config.max_seq_length, loaded.config.chat_template)
+        config = loaded.config
+        renderer = load_renderer(backbone, config.max_seq_length, config.chat_template)
         remedy = "run `dvc repro calibrate`, which makes it"
-        return cls(
-            ensemble,
-            renderer,
-            loaded.config,
-            Calibrator.read(read_json(folder.parent / "calibration.json", remedy)),
-        )
+        calibrator = Calibrator.read(read_json(folder.parent / "calibration.json", remedy))
+        return cls(ensemble, renderer, config, calibrator)
 
     def score(
         self,
@@ -105,64 +109,68 @@ class RewardModel:
         normalize: Normalization | None = None,
         uncertainty_penalty: float = 0.0,
     ) -> Array:
-        """Rewards (N,) of N prompts, each a text or a list of messages that ends with the user, and their N responses.
+        """Return rewards (N,) of N responses, each to the prompt at the same position.
 
-        ``normalize``: "zscore" in units of the training rewards' deviation from their mean, "sigmoid" of that, in 0 to 1.
+        A prompt is a text or a list of messages that ends with the user. ``normalize`` scales
+        rewards by those of the training set: "zscore" is their distance from the mean in standard
+        deviations, "sigmoid" squashes that into 0 to 1. For ``uncertainty_penalty`` see
+        ``penalize``.
         """
         rewards, uncertainties = self.score_with_uncertainty(prompts, responses)
-        return self.normalized(rewards - uncertainty_penalty * uncertainties, normalize)
+        rewards = penalize(rewards, uncertainties, uncertainty_penalty)
+        return self.normalized(rewards, normalize)
 
     def score_with_uncertainty(
         self, prompts: Sequence[Prompt], responses: Sequence[str]
     ) -> tuple[Array, Array]:
-        """Raw rewards (N,) and their uncertainties (N,)."""
+        """Return raw rewards (N,) and their uncertainties (N,)."""
         if isinstance(prompts, str) or isinstance(responses, str) or len(prompts) != len(responses):
             raise InputError("score takes a list of prompts and a list of as many responses")
-        return self.score_tokens(
-            [
-                self.encode(p, r, f"[{i}]")
-                for i, (p, r) in enumerate(zip(prompts, responses, strict=True))
-            ]
-        )
+        texts = [
+            self.encode(prompt, response, f"[{i}]")
+            for i, (prompt, response) in enumerate(zip(prompts, responses, strict=True))
+        ]
+        return self.score_tokens(texts)
 
     def score_messages(
         self, conversations: Sequence[list[Message]], normalize: Normalization | None = None
     ) -> Array:
-        """The same of N conversations that end with the assistant."""
-        rewards, _ = self.score_tokens(
-            [self.encode_messages(c, f"conversations[{i}]") for i, c in enumerate(conversations)]
-        )
+        """Return rewards (N,) of N conversations that end with the assistant."""
+        texts = [
+            self.encode_messages(messages, f"conversations[{i}]")
+            for i, messages in enumerate(conversations)
+        ]
+        rewards, _ = self.score_tokens(texts)
         return self.normalized(rewards, normalize)
 
     def rank(
         self, prompt: Prompt, responses: Sequence[str], uncertainty_penalty: float = 0.0
     ) -> list[Ranked]:
-        """The responses, best first; equal rewards stay in their order."""
-        rewards = self.score(
-            [prompt] * len(responses), responses, uncertainty_penalty=uncertainty_penalty
-        )
+        """Return the responses, best first; equal rewards keep their order."""
+        prompts = [prompt] * len(responses)
+        rewards = self.score(prompts, responses, uncertainty_penalty=uncertainty_penalty)
         order = np.argsort(-rewards, kind="stable").tolist()
         return [Ranked(i, responses[i], float(rewards[i])) for i in order]
 
     def best_of_n(
         self, prompt: Prompt, responses: Sequence[str], uncertainty_penalty: float = 0.0
     ) -> str:
-        """The response with the highest reward."""
+        """Return the response with the highest reward."""
         if not responses:
             raise InputError("best_of_n needs at least one response")
         return self.rank(prompt, responses, uncertainty_penalty)[0].response
 
     def compare(self, prompt: Prompt, first: str, second: str) -> float:
-        """Calibrated probability that ``first`` is the better response."""
+        """Return the calibrated probability that ``first`` is the better response."""
         rewards = self.score([prompt, prompt], [first, second])
         return self.probability(float(rewards[0] - rewards[1]))
 
     def probability(self, margin: float) -> float:
-        """Calibrated probability that the first of two responses is better, by the difference ``margin`` of their rewards."""
+        """Return the calibrated probability that a response is better by its reward ``margin``."""
         return float(expit(self.calibrator(np.array(margin))))
 
     def normalized(self, rewards: Array, normalize: Normalization | None) -> Array:
-        """``rewards`` as ``score`` normalizes them."""
+        """Return ``rewards`` (N,) scaled as ``score`` describes it."""
         if normalize is None:
             return rewards
         if normalize not in ("zscore", "sigmoid"):
@@ -170,33 +178,42 @@ class RewardModel:
         scaled = (rewards - self.config.reward_mean) / max(self.config.reward_std, 1e-9)
         return scaled if normalize == "zscore" else np.asarray(expit(scaled))
 
-    def encode(self, prompt: Prompt, response: str, place: str = "") -> tuple[str, list[int]]:
-        """What ``score_tokens`` takes: a key, equal for equal prompts, and the token ids of the whole conversation."""
-        prompt = _checked(read_prompt, f"prompt{place}", prompt)
-        return prompt_key(prompt), self.renderer.render(
-            prompt, _checked(text, f"response{place}", response)
-        ).tokens
+    def encode(self, prompt: Prompt, response: str, position: str = "") -> EncodedText:
+        """Return what ``score_tokens`` takes. Errors name the field with its ``position``."""
+        prompt = _checked(read_prompt, f"prompt{position}", prompt)
+        response = _checked(text, f"response{position}", response)
+        return EncodedText(prompt_key(prompt), self.renderer.render(prompt, response).tokens)
 
-    def encode_messages(
-        self, messages: list[Message], place: str = "messages"
-    ) -> tuple[str, list[int]]:
-        """The same of a conversation that ends with the assistant."""
-        before, response = _checked(end_with_response, place, messages)
-        return self.encode(before, response)
+    def encode_messages(self, messages: list[Message], field: str = "messages") -> EncodedText:
+        """Return the same for a conversation that ends with the assistant."""
+        prompt, response = _checked(end_with_response, field, messages)
+        return self.encode(prompt, response)
 
-    def encode_rendered(self, text: str) -> tuple[str, list[int]]:
-        """The same of a conversation that another program has rendered with the backbone's template, control tokens and all."""
-        tokens = self.renderer.encode_rendered(text)
-        return f"rendered {text}", tokens
+    def encode_rendered(self, text: str) -> EncodedText:
+        """Return the same for a conversation already rendered with the backbone's chat template.
 
-    def score_tokens(self, texts: Sequence[tuple[str, list[int]]]) -> tuple[Array, Array]:
-        """Raw rewards (N,) and uncertainties (N,) of what ``encode`` returned; equal prompts run once."""
-        return mean_and_deviation(
-            self.ensemble.score([tokens for _, tokens in texts], [key for key, _ in texts])
-        )
+        Its control tokens count as such, unlike those in other texts.
+        """
+        return EncodedText(f"rendered {text}", self.renderer.encode_rendered(text))
+
+    def score_tokens(self, texts: Sequence[EncodedText]) -> tuple[Array, Array]:
+        """Return raw rewards (N,) and uncertainties (N,) of encoded texts."""
+        tokens = [text.tokens for text in texts]
+        prompt_keys = [text.prompt_key for text in texts]
+        return mean_and_deviation(self.ensemble.score(tokens, prompt_keys))
+
+
+def penalize(rewards: Array, uncertainties: Array, uncertainty_penalty: float) -> Array:
+    """Return rewards (N,) less ``uncertainty_penalty`` times their uncertainties (N,).
+
+    After Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization", with the
+    standard deviation over the ensemble where they subtract the variance.
+    """
+    return rewards - uncertainty_penalty * uncertainties
 
 
 def _checked(check: Callable[[str, Any], T], field: str, value: Any) -> T:
+    """Return ``check(field, value)``; its BadRow becomes an InputError."""
     try:
         return check(field, value)
     except BadRow as error:
@@ -204,7 +221,10 @@ def _checked(check: Callable[[str, Any], T], field: str, value: Any) -> T:
 
 
 def backbone_of(folder: Path) -> Path:
-    """The backbone of the checkpoint in ``folder``: of the recorded name beside it, or where it was when it was trained."""
+    """Return the backbone's folder of the checkpoint in ``folder``.
+
+    That is a folder beside it with the recorded name, or else the recorded path itself.
+    """
     recorded = Path(checkpoint.read_config(folder).base)
     beside = folder.parent / recorded.name
     return beside if beside.exists() else recorded

@@ -20,51 +20,62 @@ Row = dict[str, Any]
 
 
 class Sampler:
-    """A language model with the settings it samples by; the same seed and rows give the same responses on one machine."""
+    """A language model with its sampling settings.
+
+    The same seed and rows give the same responses on one machine.
+    """
 
     def __init__(
         self, folder: Path, count: int, max_tokens: int, temperature: float, top_p: float, seed: int
     ) -> None:
         self.model = load_language_model(folder)
         self.tokenizer: Any = load(folder)
-        self.count, self.max_tokens, self.seed = count, max_tokens, seed
-        self._choose = make_sampler(temp=temperature, top_p=top_p)
+        self.count = count
+        self.max_tokens = max_tokens
+        self.seed = seed
+        self._sample_token = make_sampler(temp=temperature, top_p=top_p)
 
     def rows(self, rows: Sequence[Row | BadRow]) -> list[Row]:
-        """Each row with ``responses``, fewer than asked for where some were empty; ``error`` where it cannot be used."""
-        found: list[Row] = []
+        """Return each row with ``responses``, or with ``error`` if it cannot be used.
+
+        Empty responses are dropped, so that a row can have fewer than ``count``.
+        """
+        sampled: list[Row] = []
         prompts: list[list[int]] = []
         for row in rows:
             try:
                 if isinstance(row, BadRow):
                     raise row
                 prompts.append(self._tokens(read_prompt("prompt", row.get("prompt"))))
-                found.append(dict(row))
+                sampled.append(dict(row))
             except BadRow as error:
-                found.append(({} if isinstance(row, BadRow) else row) | {"error": str(error)})
+                fields = {} if isinstance(row, BadRow) else row
+                sampled.append(fields | {"error": str(error)})
         responses = iter(self._generate(prompts))
-        for row in found:
+        for row in sampled:
             if "error" not in row:
                 row["responses"] = [text for text in next(responses) if text]
                 if not row["responses"]:
                     row["error"] = "every response was empty"
-        return found
+        return sampled
 
     def _tokens(self, prompt: str | list[dict[str, str]]) -> list[int]:
         messages = as_messages(prompt)
         return list(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True))
 
     def _generate(self, prompts: list[list[int]]) -> list[list[str]]:
-        """(P, count) texts."""
+        """Return ``count`` texts for each prompt of token ids."""
         if not prompts:
             return []
-        drawn = hashlib.sha256(f"{self.seed} {json.dumps(prompts)}".encode()).digest()
-        mx.random.seed(
-            int.from_bytes(drawn[:4], "little")
-        )  # of these prompts, wherever a job that was stopped goes on
-        repeated = [prompt for prompt in prompts for _ in range(self.count)]
+        # A seed of these prompts alone, so that a resumed job samples what it would have sampled.
+        digest = hashlib.sha256(f"{self.seed} {json.dumps(prompts)}".encode()).digest()
+        mx.random.seed(int.from_bytes(digest[:4], "little"))
         answer = batch_generate(
-            self.model, self.tokenizer, repeated, max_tokens=self.max_tokens, sampler=self._choose
+            self.model,
+            self.tokenizer,
+            [prompt for prompt in prompts for _ in range(self.count)],
+            max_tokens=self.max_tokens,
+            sampler=self._sample_token,
         )
         texts = [text.strip() for text in answer.texts]
         return [texts[i : i + self.count] for i in range(0, len(texts), self.count)]

@@ -1,9 +1,10 @@
-"""Rewards for rows of any of the shapes that people score: one response, several, a conversation, a pair."""
+"""Rewards for rows of every accepted shape: one response, several, a conversation, a pair."""
 
+from itertools import islice
 from typing import Any
 
 from mlx_reward.data.formats.row import BadRow
-from mlx_reward.inference.reward_model import Normalization, RewardModel
+from mlx_reward.inference.reward_model import EncodedText, Normalization, RewardModel, penalize
 from mlx_reward.utils.errors import InputError
 
 Row = dict[str, Any]
@@ -18,37 +19,40 @@ def score_rows(
     normalize: Normalization | None = None,
     uncertainty_penalty: float = 0.0,
 ) -> list[Row]:
-    """Each row with its rewards, of an ensemble with their uncertainties (raw units); ``error`` where it cannot be scored."""
-    encoded = [_encode(model, row) for row in rows]
-    rewards, uncertainties = model.score_tokens([text for _, found in encoded for text in found])
-    scored = zip(
-        model.normalized(rewards - uncertainty_penalty * uncertainties, normalize).tolist(),
-        uncertainties.tolist(),
-        strict=True,
-    )
-    return [_finish(model, row, [next(scored) for _ in found]) for row, found in encoded]
+    """Return each row with its rewards, or with ``error`` if it cannot be scored.
+
+    Rows of an ensemble get their uncertainties too, in raw units.
+    """
+    encoded = [_encode_row(model, row) for row in rows]
+    rewards, uncertainties = model.score_tokens([text for _, texts in encoded for text in texts])
+    rewards = model.normalized(penalize(rewards, uncertainties, uncertainty_penalty), normalize)
+    scores = zip(rewards.tolist(), uncertainties.tolist(), strict=True)
+    return [_with_scores(model, row, list(islice(scores, len(texts)))) for row, texts in encoded]
 
 
 def rank_rows(
     model: RewardModel, rows: list[Row | BadRow], uncertainty_penalty: float = 0.0
 ) -> list[Row]:
-    """Rows with ``responses`` sorted best first, ``rewards`` with them, and in ``order`` their places before."""
-    return [
-        _sorted(row) for row in score_rows(model, rows, uncertainty_penalty=uncertainty_penalty)
-    ]
+    """Return rows with ``responses`` sorted best first, and ``rewards`` with them.
+
+    ``order`` holds each response's position before sorting.
+    """
+    scored = score_rows(model, rows, uncertainty_penalty=uncertainty_penalty)
+    return [_sorted(row) for row in scored]
 
 
-def _encode(model: RewardModel, row: Row | BadRow) -> tuple[Row, list[tuple[str, list[int]]]]:
+def _encode_row(model: RewardModel, row: Row | BadRow) -> tuple[Row, list[EncodedText]]:
+    """Return the row and its texts; a row that cannot be scored gets ``error`` and has none."""
     if isinstance(row, BadRow):
         return {"error": str(row)}, []
     try:
-        return row, [model.encode(prompt, response) for prompt, response in _texts(row)]
+        return row, [model.encode(prompt, response) for prompt, response in _conversations(row)]
     except InputError as error:
         return row | {"error": str(error)}, []
 
 
-def _texts(row: Row) -> list[tuple[Any, Any]]:
-    """The (prompt, response) pairs of a row."""
+def _conversations(row: Row) -> list[tuple[Any, Any]]:
+    """Return the (prompt, response) tuples of a row."""
     if "messages" in row:
         messages = row["messages"]
         if not isinstance(messages, list) or not messages or not isinstance(messages[-1], dict):
@@ -58,30 +62,31 @@ def _texts(row: Row) -> list[tuple[Any, Any]]:
         raise InputError(f"field 'prompt' is missing; a row needs {SHAPES}")
     if isinstance(row.get("responses"), list) and row["responses"]:
         return [(row["prompt"], response) for response in row["responses"]]
-    names = SIDES if "chosen" in row else ("response",)
-    if any(name not in row for name in names):
-        raise InputError(
-            f"field '{next(n for n in names if n not in row)}' is missing; a row needs {SHAPES}"
-        )
-    return [(row["prompt"], row[name]) for name in names]
+    fields = SIDES if "chosen" in row else ("response",)
+    for field in fields:
+        if field not in row:
+            raise InputError(f"field '{field}' is missing; a row needs {SHAPES}")
+    return [(row["prompt"], row[field]) for field in fields]
 
 
-def _finish(model: RewardModel, row: Row, scored: list[tuple[float, float]]) -> Row:
-    if not scored:
+def _with_scores(model: RewardModel, row: Row, scores: list[tuple[float, float]]) -> Row:
+    """Return the row with the (reward, uncertainty) tuples of its responses as fields."""
+    if not scores:
         return row
-    found = {"reward": [reward for reward, _ in scored]}
+    values = {"reward": [reward for reward, _ in scores]}
     if model.has_uncertainty:
-        found["uncertainty"] = [uncertainty for _, uncertainty in scored]
+        values["uncertainty"] = [uncertainty for _, uncertainty in scores]
     if "messages" not in row and isinstance(row.get("responses"), list):
-        return row | {PLURAL[name]: values for name, values in found.items()}
-    if len(scored) == 1:
-        return row | {name: value for name, (value,) in found.items()}
-    sides = {
-        f"{name}_{side}": value
-        for name, values in found.items()
-        for side, value in zip(SIDES, values, strict=True)
+        return row | {PLURAL[name]: numbers for name, numbers in values.items()}
+    if len(scores) == 1:
+        return row | {name: numbers[0] for name, numbers in values.items()}
+    fields = {
+        f"{name}_{side}": number
+        for name, numbers in values.items()
+        for side, number in zip(SIDES, numbers, strict=True)
     }
-    return row | sides | {"probability": model.probability(found["reward"][0] - found["reward"][1])}
+    margin = fields["reward_chosen"] - fields["reward_rejected"]
+    return row | fields | {"probability": model.probability(margin)}
 
 
 def _sorted(row: Row) -> Row:
@@ -89,6 +94,7 @@ def _sorted(row: Row) -> Row:
         return row
     if "rewards" not in row:
         return row | {"error": "field 'responses' is missing; ranking needs a list of them"}
-    order = sorted(range(len(row["rewards"])), key=lambda i: -row["rewards"][i])
-    sorted_too = [name for name in ("responses", *PLURAL.values()) if name in row]
-    return row | {name: [row[name][i] for i in order] for name in sorted_too} | {"order": order}
+    rewards = row["rewards"]
+    order = sorted(range(len(rewards)), key=lambda i: -rewards[i])
+    fields = [field for field in ("responses", *PLURAL.values()) if field in row]
+    return row | {field: [row[field][i] for i in order] for field in fields} | {"order": order}

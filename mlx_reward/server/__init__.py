@@ -1,1 +1,4 @@
-"""The reward model over HTTP: routes, batching of requests, limits. What is scored, and how, belongs to inference."""
+"""The reward model over HTTP: routes, batching of requests, limits.
+
+How texts are scored belongs to inference.
+"""

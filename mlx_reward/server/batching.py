@@ -1,4 +1,7 @@
-"""Requests that arrive together run together: one thread scores what has gathered, in batches as large as fill the machine."""
+"""Batches across requests: one thread scores the texts of all requests that have gathered.
+
+A batch is as large as fills the machine, or holds what arrived within a short wait.
+"""
 
 import queue
 import threading
@@ -7,11 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-import numpy as np
-
+from mlx_reward.inference.reward_model import EncodedText
 from mlx_reward.utils.arrays import Array
 
-Text = tuple[str, list[int]]  # a key, equal for equal prompts, and token ids
 Scores = tuple[Array, Array]  # rewards (N,) and their uncertainties (N,)
 
 
@@ -21,20 +22,25 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class _Job:
-    texts: list[Text]
-    answer: "Future[Scores]"
+    """The texts of one request and the future that its route awaits."""
+
+    texts: list[EncodedText]
+    scores: "Future[Scores]"
 
     @property
-    def tokens(self) -> int:
+    def token_count(self) -> int:
         return sum(len(tokens) for _, tokens in self.texts)
 
 
 class Batcher:
-    """Scores on a thread of its own, about ``batch_tokens`` at once; a batch waits at most ``wait`` seconds for company."""
+    """Scores texts on a thread of its own, about ``batch_tokens`` tokens at once.
+
+    A batch waits at most ``wait`` seconds for more jobs.
+    """
 
     def __init__(
         self,
-        score: Callable[[list[Text]], Scores],
+        score: Callable[[list[EncodedText]], Scores],
         batch_tokens: int,
         wait: float,
         max_waiting: int,
@@ -43,64 +49,71 @@ class Batcher:
         self._batch_tokens = batch_tokens
         self._wait = wait
         self._max_waiting = max_waiting
-        self._jobs: queue.Queue[_Job | None] = queue.Queue()
-        self._waiting, self._lock = 0, threading.Lock()
+        self._jobs: queue.Queue[_Job | None] = queue.Queue()  # None: no more jobs will come
+        self._waiting = 0
+        self._waiting_lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="scoring", daemon=True)
         self._thread.start()
 
     @property
     def waiting(self) -> int:
-        """Texts that were taken and are not answered yet."""
+        """Texts that were accepted and are not answered yet."""
         return self._waiting
 
-    def submit(self, texts: list[Text]) -> "Future[Scores]":
-        """The scores of ``texts``, some time; Busy where too many wait already."""
-        with self._lock:
+    def submit(self, texts: list[EncodedText]) -> "Future[Scores]":
+        """Return a future of the scores of ``texts``; raises Busy if too many texts wait."""
+        with self._waiting_lock:
             if self._waiting and self._waiting + len(texts) > self._max_waiting:
                 raise Busy(f"{self._waiting} texts are waiting")
             self._waiting += len(texts)
         job = _Job(texts, Future())
         self._jobs.put(job)
-        return job.answer
+        return job.scores
 
     def close(self) -> None:
-        """Answer what was taken, then stop."""
+        """Answer the accepted jobs, then stop the thread."""
         self._jobs.put(None)
         self._thread.join()
 
     def _run(self) -> None:
         while (first := self._jobs.get()) is not None:
-            batch, more = self._gather(first)
+            batch, more_may_come = self._gather(first)
             self._answer(batch)
-            if not more:
+            if not more_may_come:
                 return
 
     def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        """What comes until the batch is full or the wait is over, and whether there will be more."""
-        batch, tokens, until = [first], first.tokens, time.monotonic() + self._wait
-        while tokens < self._batch_tokens:
+        """Return the jobs that arrive until the batch is full or the wait is over.
+
+        The second value is whether more jobs may come.
+        """
+        batch = [first]
+        token_count = first.token_count
+        deadline = time.monotonic() + self._wait
+        while token_count < self._batch_tokens:
             try:
-                job = self._jobs.get(timeout=max(0.0, until - time.monotonic()))
+                job = self._jobs.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 break
             if job is None:
                 return batch, False
             batch.append(job)
-            tokens += job.tokens
+            token_count += job.token_count
         return batch, True
 
     def _answer(self, batch: list[_Job]) -> None:
+        """Score the jobs together and set the result, or the failure, of each."""
         try:
             rewards, uncertainties = self._score([text for job in batch for text in job.texts])
-            ends = np.cumsum([len(job.texts) for job in batch])[:-1]
-            for job, *scores in zip(
-                batch, np.split(rewards, ends), np.split(uncertainties, ends), strict=True
-            ):
-                job.answer.set_result((scores[0], scores[1]))
-        except Exception as error:  # the thread must outlive it; whoever waits is told
+            start = 0
             for job in batch:
-                if not job.answer.done():
-                    job.answer.set_exception(error)
+                end = start + len(job.texts)
+                job.scores.set_result((rewards[start:end], uncertainties[start:end]))
+                start = end
+        except Exception as error:  # the thread goes on; the clients get the error
+            for job in batch:
+                if not job.scores.done():
+                    job.scores.set_exception(error)
         finally:
-            with self._lock:
+            with self._waiting_lock:
                 self._waiting -= sum(len(job.texts) for job in batch)

@@ -1,26 +1,38 @@
-"""What clients send and get: this project's own requests, OpenRLHF's, LLaMA-Factory's, and the rerankers'."""
+"""The JSON that clients send and get, as pydantic models, one for each request and answer.
+
+First this project's own, then OpenRLHF's, LLaMA-Factory's and the rerankers'.
+"""
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 Messages = list[dict[str, str]]
 Prompt = str | Messages
-Caution = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+UncertaintyPenalty = Annotated[
+    float,
+    Field(
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias=AliasChoices("uncertainty_penalty", "caution"),  # "caution": its old name
+    ),
+]
 
 
 class Request(BaseModel):
+    """A request of this project; unknown fields are an error."""
+
     model_config = ConfigDict(extra="forbid")
 
 
 class ScoreRequest(Request):
-    """``responses`` to as many ``prompts``, or whole ``messages``, conversations that end with the assistant."""
+    """Either ``prompts`` and as many ``responses``, or ``messages`` that end with the assistant."""
 
     prompts: list[Prompt] | None = None
     responses: list[str] | None = None
     messages: list[Messages] | None = None
     normalize: Literal["zscore", "sigmoid"] | None = None
-    uncertainty_penalty: Caution = 0.0
+    uncertainty_penalty: UncertaintyPenalty = 0.0
 
 
 class ScoreAnswer(BaseModel):
@@ -31,10 +43,12 @@ class ScoreAnswer(BaseModel):
 class RankRequest(Request):
     prompt: Prompt
     responses: Annotated[list[str], Field(min_length=1)]
-    uncertainty_penalty: Caution = 0.0
+    uncertainty_penalty: UncertaintyPenalty = 0.0
 
 
 class Place(BaseModel):
+    """A response in the ranking; ``index`` is its position in the request."""
+
     index: int
     response: str
     reward: float
@@ -59,7 +73,7 @@ class CompareAnswer(BaseModel):
 
 
 class OpenRLHFRequest(BaseModel):
-    """``query``: prompt and response in one text each, as the policy's tokenizer decodes them."""
+    """``query``: texts of a prompt and its response, as the policy's tokenizer decodes them."""
 
     query: list[str]
     prompts: list[str] | None = None

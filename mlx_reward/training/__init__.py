@@ -1,6 +1,6 @@
-"""Fits a reward model: losses, the train step, the trainer with its state and log, data parallelism.
+"""Fits a reward model: losses, the train step, the trainer, its state and log, data parallelism.
 
-Takes data and an engine as arguments; reads no params.yaml and names no path.
+Data and engine are arguments; nothing here reads params.yaml or names a path of the project.
 """
 
 from mlx_reward.cpu import prepare

@@ -1,4 +1,4 @@
-"""Data parallel: the processes that ``mlx.launch`` started, alone or on several machines, share the work and its results."""
+"""Data parallelism: processes that ``mlx.launch`` started share the pairs and sum the gradients."""
 
 import signal
 from collections.abc import Iterator, Sequence
@@ -15,76 +15,84 @@ from numpy.typing import NDArray
 from mlx_reward.utils.errors import InputError
 
 T = TypeVar("T")
-AGAIN = "start all of them again, and they go on from the last saved step"
+RESTART = "restart all processes; training resumes at the last saved step"
+LOST = ("peer", "[ring]", "[mpi]", "nccl", "connection")  # in errors of MLX when a process is lost
 
 
 @dataclass(frozen=True)
 class DataParallel:
-    """This process is number ``rank`` of ``size``. Every process has to call ``total`` and ``agree`` in the same order."""
+    """This process is number ``rank`` of ``size``.
+
+    All processes have to call ``all_sum`` and ``check_equal`` in the same order.
+    """
 
     rank: int = 0
     size: int = 1
 
+    @classmethod
+    def init(cls) -> "DataParallel":
+        """Return the group that ``mlx.launch`` started, or a single process without it."""
+        group = mx.distributed.init()
+        return cls(rank=group.rank(), size=group.size())
+
     @property
-    def first(self) -> bool:
+    def is_first(self) -> bool:
         """Whether this is the process that writes and prints."""
         return self.rank == 0
 
-    def part(self, members: NDArray[np.int64]) -> NDArray[np.int64]:
-        """This process's share of (P,) members: neighbours, as even as it goes, perhaps none."""
-        return np.array_split(members, self.size)[self.rank]
+    def shard(self, pair_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return this process's share of the (P,) pairs: neighbours, which share texts.
 
-    def deal(self, work: Sequence[T]) -> Sequence[T]:
-        """This process's share of a list of jobs that become smaller."""
-        return work[self.rank :: self.size]
+        Shares differ by one pair at most; with fewer pairs than processes some are empty.
+        """
+        return np.array_split(pair_ids, self.size)[self.rank]
 
-    def total(self, tree: Any) -> Any:
-        """The sum over all processes of trees of arrays."""
+    def deal(self, batches: Sequence[T]) -> Sequence[T]:
+        """Return this process's share of batches that get smaller, dealt out in turn."""
+        return batches[self.rank :: self.size]
+
+    def all_sum(self, tree: Any) -> Any:
+        """Return the sum over all processes of a tree of arrays."""
         if self.size == 1:
             return tree
-        return tree_map(
-            lambda mean: mean * self.size, nn.average_gradients(tree)
-        )  # which sends small arrays together
+        averages = nn.average_gradients(tree)  # unlike mx's all_sum, it sends small arrays together
+        return tree_map(lambda average: average * self.size, averages)
 
-    def agree(self, what: str, value: int) -> None:
-        """InputError where another process has another ``value`` (below 2^24)."""
-        values = self.total(
-            mx.array([value if i == self.rank else 0 for i in range(self.size)], dtype=mx.float32)
-        ).tolist()
-        if any(v != value for v in values):
-            told = ", ".join(f"{v:.0f} on rank {i}" for i, v in enumerate(values))
+    def check_equal(self, name: str, value: int) -> None:
+        """Raise InputError where ``value`` is not the same in all processes."""
+        if self.size == 1:
+            return
+        values: Any = mx.distributed.all_gather(mx.array([value])).tolist()
+        if any(other != value for other in values):
+            listed = ", ".join(f"{other} on rank {rank}" for rank, other in enumerate(values))
             raise InputError(
-                f"the ranks do not agree on {what}: {told}; give every machine the same files (`dvc pull`, a copy)"
+                f"the processes do not agree on {name}: {listed}; "
+                "give every machine the same files (`dvc pull`, or copy them)"
             )
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """While open, one line tells when another process was lost, found out here or by ``mlx.launch``, which ends all."""
+    def explain_lost_process(self) -> Iterator[None]:
+        """While open, turn the loss of another process into an InputError with the remedy.
+
+        Either MLX's communication fails here, or ``mlx.launch`` noticed first and sends SIGTERM.
+        """
         if self.size == 1:
             yield
             return
-        before = signal.signal(signal.SIGTERM, _ended)
+        previous = signal.signal(signal.SIGTERM, _raise_terminated)
         try:
             yield
         except RuntimeError as error:
-            if not any(
-                word in str(error).lower()
-                for word in ("peer", "[ring]", "[mpi]", "nccl", "connection")
-            ):
+            message = str(error).lower()
+            if not any(word in message for word in LOST):
                 raise
-            raise InputError(f"another rank was lost ({error}); {AGAIN}") from None
+            raise InputError(f"another process was lost ({error}); {RESTART}") from None
         finally:
-            signal.signal(signal.SIGTERM, before)
+            signal.signal(signal.SIGTERM, previous)
 
 
-def _ended(*_: object) -> None:
-    raise InputError(f"ended from outside, as mlx.launch does when another rank is lost; {AGAIN}")
+def _raise_terminated(*_: object) -> None:
+    raise InputError(f"terminated, as mlx.launch does when another process is lost; {RESTART}")
 
 
 SINGLE_PROCESS = DataParallel()
-
-
-def data_parallel() -> DataParallel:
-    """Those of this job; alone where ``mlx.launch`` did not start it."""
-    group = mx.distributed.init()
-    return DataParallel(group.rank(), group.size())

@@ -1,4 +1,4 @@
-"""Fit the members of an ensemble, or one model alone, one after the other over the same backbone."""
+"""Train the members of an ensemble, or a single model, over the same frozen backbone."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -15,95 +15,129 @@ from mlx_reward.engine.feature_store import frozen_features
 from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.model.checkpoint import Tree
 from mlx_reward.training.distributed import DataParallel
-from mlx_reward.training.history import LogHistory
-from mlx_reward.training.state import StateFile
+from mlx_reward.training.state import LogHistory, StateFile, trainable_weights
 from mlx_reward.training.tracking import Log, silent
-from mlx_reward.training.trainer import Frozen, train, trainable
+from mlx_reward.training.trainer import Features, train
 from mlx_reward.utils.grouping import group_indices
 
-SAMPLE = 256  # the mean of so many rewards is known to 6 % of their deviation
+SAMPLE = 256  # texts whose rewards give mean and std: the mean's standard error is std / 16
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """``mean`` and ``deviation`` of the rewards of training responses; a history for each member."""
+    """A trained ensemble, a log for each member, and mean and std of training texts' rewards."""
 
     ensemble: Ensemble
-    histories: list[LogHistory]
-    mean: float
-    deviation: float
+    log_histories: list[LogHistory]
+    reward_mean: float
+    reward_std: float
 
-    def figures(self) -> dict[str, Any]:
-        """Those of the first member's run, for metrics/train.json; of each, where there are several."""
-        runs = {
-            str(n): {"valid_nll": h.best.nll, "best_step": h.best.step}
-            for n, h in enumerate(self.histories, 1)
-        }
-        return self.histories[0].figures() | ({"members": runs} if len(runs) > 1 else {})
+    def metrics(self) -> dict[str, Any]:
+        """Return the first member's metrics for metrics/train.json, and the best of each."""
+        metrics: dict[str, Any] = self.log_histories[0].metrics()
+        if len(self.log_histories) > 1:
+            metrics["members"] = {
+                str(number): {"valid_nll": log.best.nll, "best_step": log.best.step}
+                for number, log in enumerate(self.log_histories, 1)
+            }
+        return metrics
 
     def summary(self) -> str:
-        """A line for each member."""
-        lines = (
-            f"best at step {h.best.step}: valid NLL {h.best.nll:.4f}, accuracy {h.best.accuracy:.4f}"
-            for h in self.histories
+        """Return a line for each member."""
+        bests = [log.best for log in self.log_histories]
+        return "\n".join(
+            f"best at step {best.step}: valid NLL {best.nll:.4f}, accuracy {best.accuracy:.4f}"
+            for best in bests
         )
-        return "\n".join(lines)
 
 
 def fit(
-    build: Callable[[], Engine],
-    backbone: str,
+    make_engine: Callable[[], Engine],
     training: PreferenceDataset,
     valid: PreferenceDataset,
     settings: TrainSettings,
-    resumes: list[StateFile],
-    ranks: DataParallel,
+    *,
+    backbone_digest: str,
+    state_files: Sequence[StateFile],
+    data_parallel: DataParallel,
     log: Log,
 ) -> Fitted:
-    """Train a model for each of ``resumes``, each with its own seed: initial weights and order of the data.
+    """Train a member for each of ``state_files``, one after the other; ``log`` hears the first.
 
-    ``build`` makes a new one over the backbone with the digest ``backbone``, whose frozen blocks run once for all. Where there
-    are several, the rewards of each are shifted to a mean of zero, which Bradley-Terry leaves open, so that their deviation
-    does not show it.
+    ``make_engine`` returns a new model over the backbone with ``backbone_digest``. Member number n
+    has the seed ``settings.seed + n``, of its initial weights and the order of its data. Frozen
+    blocks run once for all members. Bradley-Terry leaves the mean reward open, so that of each of
+    several members is shifted to 0: their deviation then shows only where they disagree.
     """
-    drawn = sample(training.prompts, settings.seed)
-    texts, prompts = [training.texts[i] for i in drawn], [training.prompts[i] for i in drawn]
-    frozen, members, histories = None, list[Tree](), list[LogHistory]()
-    for number, resume in enumerate(resumes):
-        own = settings.model_copy(update={"seed": settings.seed + number})
-        mx.random.seed(own.seed)
-        engine = build()
-        network = engine.network
-        frozen = frozen or Frozen(
-            *(_below(engine, side, settings, backbone) for side in (training, valid))
+    sample_ids = sample_texts(training.prompts, settings.seed)
+    sample = [training.texts[i] for i in sample_ids]
+    sample_prompts = [training.prompts[i] for i in sample_ids]
+
+    engine = _seeded(make_engine, settings.seed)
+    features = _frozen_features(engine, training, valid, settings, backbone_digest)
+    sample_features = features.train.take(sample_ids) if features.train else None
+    members: list[Tree] = []
+    log_histories: list[LogHistory] = []
+    for number, state_file in enumerate(state_files):
+        seed = settings.seed + number
+        if number > 0:
+            engine = _seeded(make_engine, seed)
+        log_history = train(
+            engine,
+            training,
+            valid,
+            settings.model_copy(update={"seed": seed}),
+            features=features,
+            state_file=state_file,
+            data_parallel=data_parallel,
+            log=log if number == 0 else silent,
         )
-        histories.append(
-            train(
-                engine, training, valid, own, frozen, resume, ranks, log if number == 0 else silent
-            )
-        )
-        below = frozen.training.take(drawn) if frozen.training else None
-        if len(resumes) > 1:
-            rewards = Ensemble(engine, [trainable(network)]).score(
-                texts, prompts, "training rewards", below
-            )
-            network.shift(-float(rewards.mean()))
-        members.append(trainable(network))
-    network.update(members[0])
+        if len(state_files) > 1:
+            rewards = engine.score(sample, sample_prompts, "training rewards", sample_features)
+            engine.network.shift(-float(rewards.mean()))
+        members.append(trainable_weights(engine.network))
+        log_histories.append(log_history)
+
+    engine.network.update(members[0])  # the last member's; all have the same frozen weights
     ensemble = Ensemble(engine, members)
-    rewards, _ = mean_and_deviation(ensemble.score(texts, prompts, "training rewards", below))
-    return Fitted(ensemble, histories, float(rewards.mean()), float(rewards.std()))
+    scores = ensemble.score(sample, sample_prompts, "training rewards", sample_features)
+    rewards, _ = mean_and_deviation(scores)
+    return Fitted(
+        ensemble=ensemble,
+        log_histories=log_histories,
+        reward_mean=float(rewards.mean()),
+        reward_std=float(rewards.std()),
+    )
 
 
-def _below(
-    engine: Engine, side: PreferenceDataset, settings: TrainSettings, backbone: str
-) -> FrozenFeatures | None:
-    return frozen_features(engine, side.texts, side.prompts, settings.frozen_cache, backbone)
+def sample_texts(prompts: Sequence[Hashable], seed: int) -> list[int]:
+    """Return indices of at most SAMPLE texts, those of prompts drawn at random.
 
-
-def sample(prompts: Sequence[Hashable], seed: int) -> list[int]:
-    """Return at most SAMPLE texts, of prompts drawn by ``seed``; ``prompts`` (N,) are those of the texts."""
+    ``prompts`` (N,) are the prompts of the texts. A few texts of each prompt share what they begin
+    with, so they are quicker to score than as many texts of different prompts.
+    """
     groups = list(group_indices(prompts).values())
-    return [
-        i for g in np.random.default_rng(seed).permutation(len(groups))[:SAMPLE] for i in groups[g]
-    ][:SAMPLE]
+    drawn = np.random.default_rng(seed).permutation(len(groups))[:SAMPLE]
+    text_ids = [text_id for group in drawn for text_id in groups[group]]
+    return text_ids[:SAMPLE]
+
+
+def _seeded(make_engine: Callable[[], Engine], seed: int) -> Engine:
+    """Return a new engine whose initial weights are drawn by ``seed``."""
+    mx.random.seed(seed)
+    return make_engine()
+
+
+def _frozen_features(
+    engine: Engine,
+    training: PreferenceDataset,
+    valid: PreferenceDataset,
+    settings: TrainSettings,
+    backbone_digest: str,
+) -> Features:
+    def of(dataset: PreferenceDataset) -> FrozenFeatures | None:
+        return frozen_features(
+            engine, dataset.texts, dataset.prompts, settings.frozen_cache, backbone_digest
+        )
+
+    return Features(train=of(training), valid=of(valid))

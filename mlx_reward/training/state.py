@@ -1,96 +1,207 @@
-"""A training run on disk while it lasts, so that one that was stopped goes on where it was.
-
-One safetensors file holds the trained weights, the best of them and the optimizer's state; its metadata tell how far the run
-came. The order of the data and the random numbers of each step follow from the seed and the number of the step.
-"""
+"""The state of a training run, and the file that keeps it so that an interrupted run resumes."""
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
 
-from mlx_reward.training.history import Evaluation, LogHistory
+from mlx_reward.model.checkpoint import Tree
 from mlx_reward.utils import tensors
 from mlx_reward.utils.files import whole_file
 
-Tree = dict[str, Any]
-TRAINING = (
-    "config",
-    "data",
-    "evaluation",
-    "training",
-)  # the rooms that decide the course of a run, besides engine's
+# The rooms whose code decides the result of a run, besides those of engine.fingerprint.
+TRAINING = ("config", "data", "evaluation", "training")
+SMOOTHED_STEPS = 20  # over which curves average loss and accuracy
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """NLL and accuracy on valid after ``step`` optimizer steps, at temperature 1."""
+
+    step: int
+    nll: float
+    accuracy: float
+
+
+@dataclass
+class LogHistory:
+    """What a run has logged: a loss and an accuracy for each step, and the evaluations.
+
+    A step is skipped where its loss or gradient is not finite; it has no loss and no accuracy.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+
+    @property
+    def best(self) -> Evaluation:
+        """The evaluation with the lowest NLL."""
+        return min(self.evaluations, key=lambda evaluation: evaluation.nll)
+
+    @property
+    def since_best(self) -> int:
+        """The number of evaluations after the best one."""
+        return len(self.evaluations) - 1 - self.evaluations.index(self.best)
+
+    def add_step(self, loss: float, accuracy: float) -> None:
+        """Log a step that updated the model."""
+        self.losses.append(loss)
+        self.accuracies.append(accuracy)
+        self.skipped_in_a_row = 0
+
+    def add_skipped(self) -> None:
+        """Log a step that was skipped."""
+        self.skipped += 1
+        self.skipped_in_a_row += 1
+
+    def metrics(self) -> dict[str, float | int]:
+        """Return the metrics of the run for metrics/train.json."""
+        best = self.best
+        return {
+            "steps": len(self.losses),
+            "steps_skipped": self.skipped,
+            "best_step": best.step,
+            "valid_nll": best.nll,
+            "valid_accuracy": best.accuracy,
+            "first_loss": self.losses[0],
+            "last_loss": float(np.mean(self.losses[-SMOOTHED_STEPS:])),
+        }
+
+    def curve(self) -> list[dict[str, float | int]]:
+        """Return a row for each step for plots, its loss and accuracy averaged over 20 steps."""
+        return [{"step": step, **self._means(step)} for step in range(1, len(self.losses) + 1)]
+
+    def latest(self, step: int) -> dict[str, float]:
+        """Return what to log of ``step``: its row of the curve, and its evaluation, if any."""
+        logged: dict[str, float] = {}
+        if self.losses:
+            means = self._means(min(step, len(self.losses)))
+            logged = {f"train/{name}": value for name, value in means.items()}
+        for evaluation in self.evaluations:
+            if evaluation.step == step:
+                logged["valid/nll"] = evaluation.nll
+                logged["valid/accuracy"] = evaluation.accuracy
+        return logged
+
+    def replay(self, log: Callable[[int, dict[str, float]], None]) -> None:
+        """Call ``log`` for all steps so far, for a tracker that a resumed run starts anew."""
+        for step in range(1, len(self.losses) + self.skipped + 1):
+            log(step, self.latest(step))
+
+    def progress_text(self) -> str:
+        """Return recent loss and accuracy for the progress bar."""
+        text = ""
+        if self.losses:
+            means = self._means(len(self.losses))
+            text = f"loss {means['loss']:.3f}, accuracy {means['accuracy']:.3f}"
+        if self.evaluations:
+            text = f"{text}, valid {self.evaluations[-1].accuracy:.3f}"
+        return text
+
+    def _means(self, step: int) -> dict[str, float]:
+        recent = slice(max(0, step - SMOOTHED_STEPS), step)
+        return {
+            "loss": float(np.mean(self.losses[recent])),
+            "accuracy": float(np.mean(self.accuracies[recent])),
+        }
 
 
 @dataclass(frozen=True)
 class TrainerState:
-    """``step`` batches are done; trees of arrays for the model, its best state and the optimizer."""
+    """A run after ``step`` optimizer steps: the trained weights, the best of them, and the log.
+
+    The order of the data and the random numbers of each step follow from the seed and the step.
+    """
 
     step: int
-    history: LogHistory
+    log_history: LogHistory
     weights: Tree
-    best: Tree
-    optimizer: Tree
+    best_weights: Tree
+    optimizer_state: Tree
 
 
 @dataclass(frozen=True)
 class StateFile:
-    """``fingerprint`` tells this run from others: what is saved of another run is not taken up."""
+    """A safetensors file with the state of one run; its metadata hold the step and the log.
+
+    ``fingerprint`` is a digest of all that decides the run's result: a state saved under another
+    one belongs to another run and is not loaded.
+    """
 
     path: Path
     fingerprint: str
 
-    def save(self, progress: TrainerState) -> None:
-        trees = {
-            "weights": progress.weights,
-            "best": progress.best,
-            "optimizer": progress.optimizer,
-        }
+    def save(self, state: TrainerState) -> None:
+        """Replace the file as a whole, so that a crash leaves the earlier state."""
         arrays = {
-            f"{kind}.{name}": value for kind, tree in trees.items() for name, value in _flat(tree)
+            **_flatten("weights", state.weights),
+            **_flatten("best", state.best_weights),
+            **_flatten("optimizer", state.optimizer_state),
         }
-        history = json.dumps(dataclasses.asdict(progress.history))
-        metadata = {"fingerprint": self.fingerprint, "step": str(progress.step), "history": history}
+        metadata = {
+            "fingerprint": self.fingerprint,
+            "step": str(state.step),
+            "log_history": json.dumps(dataclasses.asdict(state.log_history)),
+        }
         with whole_file(self.path) as temporary:
             tensors.save(temporary, arrays, metadata)
 
     def load(self) -> TrainerState | None:
-        """What was saved of this very run, if anything."""
+        """Return the saved state, or None where there is none of this run."""
         if not self.path.exists():
             return None
         loaded: Any = mx.load(str(self.path), format="safetensors", return_metadata=True)
         arrays, metadata = loaded
         if metadata.get("fingerprint") != self.fingerprint:
             return None
-        mx.eval(arrays)  # read now, for the file will be written anew
-        history = LogHistory(**json.loads(metadata["history"]))
-        history.evaluations = [
-            Evaluation(**e) for e in json.loads(metadata["history"])["evaluations"]
-        ]
+        mx.eval(arrays)  # arrays load lazily, and save replaces the file
         return TrainerState(
-            int(metadata["step"]),
-            history,
-            *(_tree(arrays, kind) for kind in ("weights", "best", "optimizer")),
+            step=int(metadata["step"]),
+            log_history=_read_log_history(metadata["log_history"]),
+            weights=_unflatten("weights", arrays),
+            best_weights=_unflatten("best", arrays),
+            optimizer_state=_unflatten("optimizer", arrays),
         )
 
     def clear(self) -> None:
+        """Remove the file."""
         self.path.unlink(missing_ok=True)
 
 
-def _flat(tree: Tree) -> list[tuple[str, mx.array]]:
-    found: Any = tree_flatten(tree)
-    return list(found)
+def trainable_weights(network: nn.Module) -> Tree:
+    """Return a copy of the trainable parameters, as a tree for ``network.update``."""
+    parameters: Any = tree_flatten(network.trainable_parameters())
+    copies = [(name, mx.array(value)) for name, value in parameters]
+    mx.eval(copies)
+    return dict(tree_unflatten(copies))
 
 
-def _tree(arrays: dict[str, mx.array], kind: str) -> Tree:
+def _read_log_history(text: str) -> LogHistory:
+    fields = json.loads(text)
+    evaluations = [Evaluation(**evaluation) for evaluation in fields.pop("evaluations")]
+    return LogHistory(evaluations=evaluations, **fields)
+
+
+def _flatten(kind: str, tree: Tree) -> dict[str, mx.array]:
+    leaves: Any = tree_flatten(tree)
+    return {f"{kind}.{name}": value for name, value in leaves}
+
+
+def _unflatten(kind: str, arrays: dict[str, mx.array]) -> Tree:
     prefix = f"{kind}."
-    named = [
+    leaves = [
         (name.removeprefix(prefix), value)
         for name, value in arrays.items()
         if name.startswith(prefix)
     ]
-    return dict(tree_unflatten(sorted(named)))
+    return dict(tree_unflatten(sorted(leaves)))

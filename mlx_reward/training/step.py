@@ -1,7 +1,4 @@
-"""One optimizer step: the gradient of a batch, in parts where it is accumulated, and the update unless it is not finite.
-
-Several processes take a step together: each runs its share of the batch, all update their copy by the sum of the gradients.
-"""
+"""One optimizer step: the gradient of a batch of pairs, accumulated in parts, and the update."""
 
 import math
 from collections.abc import Callable
@@ -20,81 +17,115 @@ from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.evaluation.metrics import accuracy
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.training.distributed import DataParallel
-from mlx_reward.training.objective import Objective
+from mlx_reward.training.losses import LossFn
+
+ValueAndGrad = Callable[[RewardNetwork, Batch], tuple[tuple[mx.array, mx.array], Any]]
 
 
 @dataclass(frozen=True)
-class Step:
-    """Loss and accuracy on the step's own pairs; ``finite`` tells whether the model was updated."""
+class StepResult:
+    """Mean loss and accuracy of the step's pairs; a step that is not ``finite`` updates nothing."""
 
     loss: float
     accuracy: float
     finite: bool
 
 
+TrainStep = Callable[[PairIds], StepResult]
+
+
 def make_train_step(
     engine: Engine,
     training: PreferenceDataset,
-    objective: Objective,
+    loss_fn: LossFn,
     optimizer: optim.Optimizer,
+    *,
     batch_size: int,
     max_grad_norm: float | None,
-    frozen: FrozenFeatures | None,
-    ranks: DataParallel,
-) -> Callable[[PairIds], Step]:
-    """A function of pairs of ``training`` that takes one step on them, of which ``batch_size`` run at once a process."""
-    model = engine.network
+    features: FrozenFeatures | None,
+    data_parallel: DataParallel,
+) -> TrainStep:
+    """Return a function that takes one optimizer step on some pairs of ``training``.
 
-    def loss_of(_: RewardNetwork, batch: Batch) -> tuple[mx.array, mx.array]:
-        members = batch.texts.tolist()
-        below = frozen.take(members) if frozen else None
-        r = engine.forward(
-            [training.texts[i] for i in members], [training.prompts[i] for i in members], below
-        )
-        return objective(r, batch), r[mx.array(batch.chosen)] - r[mx.array(batch.rejected)]
+    Each process runs its share of the pairs, ``batch_size`` at once, and all update their copy of
+    the network by the sum of the gradients.
+    """
+    network = engine.network
+    value_and_grad = _make_value_and_grad(engine, training, loss_fn, features)
 
-    value_and_grad = nn.value_and_grad(model, loss_of)
-
-    def step(members: PairIds) -> Step:
-        model.train()
-        own = ranks.part(members)
+    def train_step(pair_ids: PairIds) -> StepResult:
+        network.train()
+        own_pairs = data_parallel.shard(pair_ids)
         parts = [
-            collate(training, own[start : start + batch_size])
-            for start in range(0, len(own), batch_size)
+            collate(training, own_pairs[start : start + batch_size])
+            for start in range(0, len(own_pairs), batch_size)
         ]
-        loss, right, gradients = ranks.total(_gradient(value_and_grad, model, parts, len(members)))
+        own_sums = _accumulate(value_and_grad, network, parts, pairs_in_step=len(pair_ids))
+        loss, correct, gradients = data_parallel.all_sum(own_sums)
         gradients, norm = optim.clip_grad_norm(gradients, max_grad_norm or math.inf)
-        taken = Step(
+        result = StepResult(
             loss=float(loss),
-            accuracy=float(right) / len(members),
+            accuracy=float(correct) / len(pair_ids),
             finite=math.isfinite(float(loss)) and math.isfinite(float(norm)),
         )
-        if taken.finite:
-            optimizer.update(model, gradients)
-            mx.eval(model.trainable_parameters(), optimizer.state)
-        return taken
+        if result.finite:
+            optimizer.update(network, gradients)
+            mx.eval(network.trainable_parameters(), optimizer.state)
+        return result
 
-    return step
+    return train_step
 
 
-def _gradient(
-    value_and_grad: Any, model: RewardNetwork, parts: list[Batch], pairs: int
+def _make_value_and_grad(
+    engine: Engine,
+    training: PreferenceDataset,
+    loss_fn: LossFn,
+    features: FrozenFeatures | None,
+) -> ValueAndGrad:
+    """Return a function from a batch to its (loss, margins (P,)) and the gradient of the loss."""
+
+    def loss_and_margins(_: RewardNetwork, batch: Batch) -> tuple[mx.array, mx.array]:
+        text_ids = batch.texts.tolist()
+        rewards = engine.forward(
+            [training.texts[i] for i in text_ids],
+            [training.prompts[i] for i in text_ids],
+            features.take(text_ids) if features else None,
+        )
+        margins = rewards[mx.array(batch.chosen)] - rewards[mx.array(batch.rejected)]
+        return loss_fn(rewards, batch), margins
+
+    value_and_grad: ValueAndGrad = nn.value_and_grad(engine.network, loss_and_margins)
+    return value_and_grad
+
+
+def _accumulate(
+    value_and_grad: ValueAndGrad, network: RewardNetwork, parts: list[Batch], pairs_in_step: int
 ) -> tuple[mx.array, mx.array, Any]:
-    """Loss and gradient, each of the ``parts`` weighted by its share of all ``pairs``; how many are the right way round."""
-    loss, right, total = mx.array(0.0), 0.0, None
+    """Return the loss of all ``parts``, the number of correct pairs, and the gradient of the loss.
+
+    Each part is weighted by its share of the step's pairs. A correct pair has the higher reward
+    for chosen; a tie counts one half.
+    """
+    loss = mx.array(0.0)
+    correct = 0.0
+    total: Any = None
     for part in parts:
-        share = len(part.pair_ids) / pairs
-        (part_loss, margins), gradients = value_and_grad(model, part)
+        pairs = len(part.chosen)
+        share = pairs / pairs_in_step
+        (part_loss, margins), gradients = value_and_grad(network, part)
         loss = loss + share * part_loss
-        total = gradients if share == 1 else _add(total, gradients, share)
+        total = _add(total, gradients, share)
         mx.eval(loss, margins, total)
-        right += len(part.pair_ids) * accuracy(np.array(margins, dtype=np.float64))
+        correct += pairs * accuracy(np.array(margins, dtype=np.float64))
     if total is None:  # fewer pairs than processes
-        total = tree_map(mx.zeros_like, model.trainable_parameters())
-    return loss, mx.array(right), total
+        total = tree_map(mx.zeros_like, network.trainable_parameters())
+    return loss, mx.array(correct), total
 
 
 def _add(total: Any, gradients: Any, share: float) -> Any:
+    """Return total + share * gradients; ``total`` is None at first."""
+    if share == 1:
+        return gradients
     if total is None:
-        return tree_map(lambda g: share * g, gradients)
-    return tree_map(lambda t, g: t + share * g, total, gradients)
+        return tree_map(lambda gradient: share * gradient, gradients)
+    return tree_map(lambda sum_, gradient: sum_ + share * gradient, total, gradients)

@@ -1,4 +1,4 @@
-"""Curves of a run while it runs, for those who watch it: dvclive (`dvc plots`, DVC Studio, its VS Code extension) or wandb."""
+"""Training curves while a run lasts, in dvclive or wandb."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,28 +7,34 @@ from typing import Any, Literal
 
 from mlx_reward.utils.errors import InputError
 
-Log = Callable[[int, dict[str, float]], None]  # of a step and its figures
+Log = Callable[[int, dict[str, float]], None]  # called with a step and its metrics
 Kind = Literal["none", "dvclive", "wandb"]
 
 
-def silent(_: int, __: dict[str, float]) -> None:
+def silent(step: int, metrics: dict[str, float]) -> None:
     """Log nothing."""
 
 
 @contextmanager
 def tracked(kind: Kind, folder: Path, settings: dict[str, Any]) -> Iterator[Log]:
-    """A function that logs the figures of a step with ``kind``, whose files go to ``folder``; ``settings`` describe the run."""
+    """Yield a function that logs the metrics of a step with ``kind``.
+
+    Its files go to ``folder``; ``settings`` are recorded with the run. Raise InputError where the
+    tracker is not installed.
+    """
     if kind == "none":
         yield silent
         return
+    trackers = {"dvclive": _dvclive, "wandb": _wandb}
     try:
-        with {"dvclive": _dvclive, "wandb": _wandb}[kind](folder, settings) as log:
+        with trackers[kind](folder, settings) as log:
             yield log
     except ModuleNotFoundError as error:
         if error.name != kind:
             raise
         raise InputError(
-            f"train.report_to: {kind} is not installed; pip install 'mlx-reward[{kind}]', or set it to none"
+            f"train.report_to: {kind} is not installed; "
+            f"pip install 'mlx-reward[{kind}]', or set it to none"
         ) from None
 
 
@@ -38,9 +44,9 @@ def _dvclive(folder: Path, settings: dict[str, Any]) -> Iterator[Log]:
 
     with Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=None) as live:
 
-        def log(step: int, figures: dict[str, float]) -> None:
+        def log(step: int, metrics: dict[str, float]) -> None:
             live.step = step
-            for name, value in figures.items():
+            for name, value in metrics.items():
                 live.log_metric(name, value)
             live.make_summary()
 
@@ -53,4 +59,8 @@ def _wandb(folder: Path, settings: dict[str, Any]) -> Iterator[Log]:
 
     folder.mkdir(parents=True, exist_ok=True)
     with wandb.init(project="mlx-reward", dir=str(folder), config=settings) as run:
-        yield lambda step, figures: run.log(figures, step=step)
+
+        def log(step: int, metrics: dict[str, float]) -> None:
+            run.log(metrics, step=step)
+
+        yield log

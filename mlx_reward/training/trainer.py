@@ -1,15 +1,13 @@
-"""Fit a reward model on comparisons: AdamW with warm-up and decay, evaluated on valid, the best state kept, resumable."""
+"""The training loop: AdamW steps, evaluation on valid, the best weights kept, resumable."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import islice
 from typing import Any
 
 import mlx.core as mx
 import mlx.optimizers as optim
 import numpy as np
-from mlx.utils import tree_flatten, tree_unflatten
 
 from mlx_reward.config.train import TrainSettings
 from mlx_reward.data.dataset import PairIds, PreferenceDataset
@@ -19,49 +17,29 @@ from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.evaluation.metrics import accuracy, nll
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.training.distributed import SINGLE_PROCESS, DataParallel
-from mlx_reward.training.history import Evaluation, LogHistory
-from mlx_reward.training.objective import objective
-from mlx_reward.training.schedules import learning_rate
-from mlx_reward.training.state import StateFile, TrainerState
-from mlx_reward.training.step import Step, make_train_step
+from mlx_reward.training.losses import make_loss_fn
+from mlx_reward.training.schedules import StepSchedule, learning_rate_schedule, step_schedule
+from mlx_reward.training.state import (
+    Evaluation,
+    LogHistory,
+    StateFile,
+    TrainerState,
+    trainable_weights,
+)
+from mlx_reward.training.step import StepResult, TrainStep, make_train_step
 from mlx_reward.training.tracking import Log, silent
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.progress import bar
 
-SKIPPED_IN_A_ROW = 5  # steps without a finite gradient, before there is no hope
+MAX_SKIPPED_IN_A_ROW = 5  # a run stops after so many steps without a finite loss and gradient
 
 
 @dataclass(frozen=True)
-class Frozen:
-    """What the frozen blocks make of the texts of train and valid, None where it is not kept."""
+class Features:
+    """The stored hidden states of the texts of train and valid; None where they are computed."""
 
-    training: FrozenFeatures | None = None
+    train: FrozenFeatures | None = None
     valid: FrozenFeatures | None = None
-
-
-UNKNOWN = Frozen()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """``steps`` optimizer steps in all, ``per_epoch`` of them an epoch, and after which of an epoch's to evaluate."""
-
-    steps: int
-    per_epoch: int
-    stops: frozenset[int]
-
-    def evaluates(self, step: int) -> bool:
-        return step == self.steps or (step - 1) % self.per_epoch + 1 in self.stops
-
-
-def plan(pairs: int, settings: TrainSettings) -> Plan:
-    """For training on so many ``pairs``."""
-    per_epoch = math.ceil(pairs / (settings.batch_size * settings.grad_accumulation_steps))
-    stops = frozenset(
-        round(per_epoch * k / settings.evals_per_epoch)
-        for k in range(1, settings.evals_per_epoch + 1)
-    )
-    return Plan(settings.iters or per_epoch * settings.epochs, per_epoch, stops)
 
 
 def train(
@@ -69,130 +47,180 @@ def train(
     training: PreferenceDataset,
     valid: PreferenceDataset,
     settings: TrainSettings,
-    frozen: Frozen = UNKNOWN,
-    resume: StateFile | None = None,
-    ranks: DataParallel = SINGLE_PROCESS,
+    *,
+    features: Features | None = None,
+    state_file: StateFile | None = None,
+    data_parallel: DataParallel = SINGLE_PROCESS,
     log: Log = silent,
 ) -> LogHistory:
-    """Fit the network of ``engine`` in place and leave it in its best state by NLL on ``valid``; each of ``ranks`` fits its copy alike.
+    """Fit the network of ``engine`` in place; it ends with its best weights by NLL on ``valid``.
 
-    Repeatable for one seed and machine, also where ``resume`` takes up a run that was stopped at any moment.
+    The result is the same bit for bit for one seed and machine, also where ``state_file`` resumes
+    an interrupted run. With ``data_parallel`` every process ends with the same weights.
     """
-    model = engine.network
-    course = plan(len(training.pairs), settings)
-    schedule = learning_rate(
-        settings.lr_schedule, settings.learning_rate, course.steps, settings.warmup
+    network = engine.network
+    features = features or Features()
+    schedule = step_schedule(len(training.pairs), settings)
+    optimizer = _make_optimizer(settings, schedule.total_steps)
+    train_step = make_train_step(
+        engine,
+        training,
+        make_loss_fn(training.pairs, settings.loss),
+        optimizer,
+        batch_size=settings.batch_size,
+        max_grad_norm=settings.max_grad_norm,
+        features=features.train,
+        data_parallel=data_parallel,
     )
-    optimizer = optim.AdamW(schedule, weight_decay=settings.weight_decay)
-    loss_fn = objective(training.pairs, settings.loss)
-    knobs = settings.batch_size, settings.max_grad_norm
-    step = make_train_step(engine, training, loss_fn, optimizer, *knobs, frozen.training, ranks)
-    done, history, best = _start(model, optimizer, resume)
-    ranks.agree("how far the run that was stopped came, a file in checkpoints/", done)
-    history.replay(log)
-    batches = islice(_batches(training, settings), done, course.steps)
-    pairs = [
-        round(len(training.pairs) * steps / course.per_epoch) for steps in (course.steps, done)
-    ]
-    with bar(total=pairs[0], initial=pairs[1], what="train", unit="pair") as progress:
-        for number, members in enumerate(batches, done + 1):
-            mx.random.seed(
-                (settings.seed << 32) + (ranks.rank << 24) + number
-            )  # of dropout: a run taken up draws the same
-            _note(history, _careful(step, members, number, settings), number)
-            if course.evaluates(number):
-                history.evaluations.append(evaluate(engine, valid, number, frozen.valid, ranks))
-                if history.best.step == number:
-                    best = trainable(model)
-            log(number, history.latest(number))
-            progress.update(len(members))
-            progress.set_postfix_str(
-                f"{history.summary()}, peak {mx.get_peak_memory() / 2**30:.1f} GiB", refresh=False
-            )
-            if (
-                resume
-                and ranks.first
-                and (number % settings.save_every == 0 or number == course.steps)
-            ):
-                resume.save(TrainerState(number, history, trainable(model), best, optimizer.state))
-            if (
-                settings.patience
-                and history.evaluations
-                and history.since_best >= settings.patience
-            ):
+    start = _start(network, optimizer, state_file)
+    data_parallel.check_equal("the steps done so far (the state file in checkpoints/)", start.step)
+    log_history = start.log_history
+    best_weights = start.best_weights
+    log_history.replay(log)
+
+    batches = islice(_batches(training, settings), start.step, schedule.total_steps)
+    with _progress_bar(len(training.pairs), schedule, start.step) as progress:
+        for step, pair_ids in enumerate(batches, start.step + 1):
+            if _out_of_patience(log_history, settings.patience):
                 break
-    model.update(best)
-    return history
-
-
-def _start(
-    model: RewardNetwork, optimizer: optim.Optimizer, resume: StateFile | None
-) -> tuple[int, LogHistory, dict[str, Any]]:
-    """How many steps are done, what they showed, and the best state: of a run that was stopped, or of a new one."""
-    saved = resume.load() if resume else None
-    if saved is None:
-        return 0, LogHistory(), trainable(model)
-    model.update(saved.weights)
-    optimizer.state = saved.optimizer
-    print(f"going on after step {saved.step}, where the last run was stopped")
-    return saved.step, saved.history, saved.best
-
-
-def _batches(training: PreferenceDataset, settings: TrainSettings) -> Iterator[PairIds]:
-    """The pairs of each step, epoch after epoch without end."""
-    rng = np.random.default_rng(settings.seed)
-    for _ in count():
-        yield from batch_sampler(
-            training, settings.batch_size * settings.grad_accumulation_steps, rng
-        )
-
-
-def _careful(step: Any, members: PairIds, number: int, settings: TrainSettings) -> Step:
-    """``step``, with a remedy where memory runs out."""
-    try:
-        taken: Step = step(members)
-    except RuntimeError as error:
-        if "alloc" not in str(error).lower():
-            raise
-        remedy = f"lower train.batch_size (now {settings.batch_size}) and raise train.grad_accumulation_steps by as much"
-        raise InputError(
-            f"out of memory at step {number} ({error}); {remedy}, or lower train.max_seq_length"
-        ) from None
-    return taken
-
-
-def _note(history: LogHistory, taken: Step, number: int) -> None:
-    """Write ``taken`` into ``history``. InputError where there have been too many in a row that were not finite."""
-    if taken.finite:
-        history.losses.append(taken.loss)
-        history.accuracies.append(taken.accuracy)
-        history.skipped_in_a_row = 0
-        return
-    history.skipped += 1
-    history.skipped_in_a_row += 1
-    if history.skipped_in_a_row == SKIPPED_IN_A_ROW:
-        reason = f"the loss or its gradient was not finite in {SKIPPED_IN_A_ROW} steps in a row (loss {taken.loss} at step {number})"
-        raise InputError(f"{reason}; lower train.learning_rate or set train.max_grad_norm")
+            mx.random.seed(_dropout_seed(settings.seed, data_parallel.rank, step))
+            result = _take_step(train_step, pair_ids, step, settings)
+            _log_step(log_history, result, step)
+            if step in schedule.eval_steps:
+                evaluation = evaluate(engine, valid, step, features.valid, data_parallel)
+                log_history.evaluations.append(evaluation)
+                if log_history.best.step == step:
+                    best_weights = trainable_weights(network)
+            log(step, log_history.latest(step))
+            _show(progress, log_history, len(pair_ids))
+            should_save = step % settings.save_every == 0 or step == schedule.total_steps
+            if state_file and data_parallel.is_first and should_save:
+                state = TrainerState(
+                    step=step,
+                    log_history=log_history,
+                    weights=trainable_weights(network),
+                    best_weights=best_weights,
+                    optimizer_state=optimizer.state,
+                )
+                state_file.save(state)
+    network.update(best_weights)
+    return log_history
 
 
 def evaluate(
     engine: Engine,
     valid: PreferenceDataset,
     step: int,
-    frozen: FrozenFeatures | None,
-    ranks: DataParallel,
+    features: FrozenFeatures | None,
+    data_parallel: DataParallel,
 ) -> Evaluation:
-    """NLL and accuracy on ``valid``, at temperature 1."""
+    """Return NLL and accuracy on ``valid`` at temperature 1."""
     rewards = engine.score(
-        valid.texts, valid.prompts, "valid", frozen, share=ranks.deal, merge=ranks.total
+        valid.texts,
+        valid.prompts,
+        what="valid",
+        features=features,
+        share=data_parallel.deal,
+        merge=data_parallel.all_sum,
     )
     margins = valid.margins(rewards)
-    return Evaluation(step, nll(margins), accuracy(margins))
+    return Evaluation(step=step, nll=nll(margins), accuracy=accuracy(margins))
 
 
-def trainable(model: RewardNetwork) -> dict[str, Any]:
-    """A copy of the trainable parameters, as a tree for ``model.update``."""
-    parameters: Any = tree_flatten(model.trainable_parameters())
-    copies = [(name, mx.array(value)) for name, value in parameters]
-    mx.eval(copies)
-    return dict(tree_unflatten(copies))
+def _make_optimizer(settings: TrainSettings, total_steps: int) -> optim.Optimizer:
+    learning_rate = learning_rate_schedule(
+        settings.lr_schedule,
+        peak=settings.learning_rate,
+        steps=total_steps,
+        warmup=settings.warmup,
+    )
+    return optim.AdamW(learning_rate, weight_decay=settings.weight_decay)
+
+
+def _start(
+    network: RewardNetwork, optimizer: optim.Optimizer, state_file: StateFile | None
+) -> TrainerState:
+    """Return the state to start from; a saved one is put into ``network`` and ``optimizer``."""
+    saved = state_file.load() if state_file else None
+    if saved is None:
+        weights = trainable_weights(network)
+        return TrainerState(
+            step=0,
+            log_history=LogHistory(),
+            weights=weights,
+            best_weights=weights,
+            optimizer_state=optimizer.state,
+        )
+    network.update(saved.weights)
+    optimizer.state = saved.optimizer_state
+    print(f"resuming after step {saved.step} of an interrupted run")
+    return saved
+
+
+def _batches(training: PreferenceDataset, settings: TrainSettings) -> Iterator[PairIds]:
+    """Yield the pairs of each optimizer step, epoch after epoch without end."""
+    rng = np.random.default_rng(settings.seed)
+    pairs_per_step = settings.batch_size * settings.grad_accumulation_steps
+    while True:
+        yield from batch_sampler(training, pairs_per_step, rng)
+
+
+def _dropout_seed(seed: int, rank: int, step: int) -> int:
+    """Return a seed that differs for each step and process, so that a resumed run draws alike."""
+    return (seed << 32) + (rank << 24) + step
+
+
+def _take_step(
+    train_step: TrainStep, pair_ids: PairIds, step: int, settings: TrainSettings
+) -> StepResult:
+    """Take a step; raise InputError that names the settings to lower where memory runs out."""
+    try:
+        return train_step(pair_ids)
+    except RuntimeError as error:
+        if "alloc" not in str(error).lower():
+            raise
+        raise InputError(
+            f"out of memory at step {step} ({error}); "
+            f"lower train.batch_size (now {settings.batch_size}) and raise "
+            "train.grad_accumulation_steps by the same factor, "
+            f"or lower train.max_seq_length (now {settings.max_seq_length})"
+        ) from None
+
+
+def _progress_bar(pairs: int, schedule: StepSchedule, steps_done: int) -> Any:
+    """Return a bar that counts the pairs of all steps; the last step of an epoch may have fewer."""
+    pairs_per_step = pairs / schedule.steps_per_epoch
+    return bar(
+        total=round(pairs_per_step * schedule.total_steps),
+        initial=round(pairs_per_step * steps_done),
+        what="train",
+        unit="pair",
+    )
+
+
+def _show(progress: Any, log_history: LogHistory, pairs: int) -> None:
+    """Advance the progress bar by ``pairs``."""
+    progress.update(pairs)
+    peak = mx.get_peak_memory() / 2**30
+    text = f"{log_history.progress_text()}, peak {peak:.1f} GiB"
+    progress.set_postfix_str(text, refresh=False)
+
+
+def _log_step(log_history: LogHistory, result: StepResult, step: int) -> None:
+    """Log ``result``; raise InputError where too many steps in a row were not finite."""
+    if result.finite:
+        log_history.add_step(result.loss, result.accuracy)
+        return
+    log_history.add_skipped()
+    if log_history.skipped_in_a_row == MAX_SKIPPED_IN_A_ROW:
+        raise InputError(
+            f"the loss or its gradient was not finite in {MAX_SKIPPED_IN_A_ROW} steps in a row "
+            f"(loss {result.loss} at step {step}); "
+            "lower train.learning_rate or set train.max_grad_norm"
+        )
+
+
+def _out_of_patience(log_history: LogHistory, patience: int | None) -> bool:
+    if patience is None or not log_history.evaluations:
+        return False
+    return log_history.since_best >= patience

@@ -11,22 +11,18 @@ from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.load import load_backbone
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
-from mlx_reward.exchange.fused import fuse
+from mlx_reward.exchange.fuse import fuse
 from mlx_reward.inference.label import Filters, label_rows
 from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.inference.score import rank_rows, score_rows
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
 from mlx_reward.model.network import RewardNetwork
-from mlx_reward.training.distributed import SINGLE_PROCESS
-from mlx_reward.training.fit import fit
-from mlx_reward.training.state import StateFile
-from mlx_reward.training.tracking import silent
-from mlx_reward.training.trainer import trainable
+from mlx_reward.training.state import trainable_weights
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import write_json
 from tests import tiny
-from tests.training.test_trainer import compared, settings
+from tests.toy import dataset
 
 LORA = {"rank": 4, "scale": 2.0, "dropout": 0.0}
 
@@ -38,7 +34,7 @@ def network(base: Path, layers: int = 2) -> RewardNetwork:
 def random_members(model: RewardNetwork, count: int) -> list[dict[str, object]]:
     mx.random.seed(5)
     return [
-        tree_map(lambda p: p + 0.3 * mx.random.normal(p.shape), trainable(model))
+        tree_map(lambda p: p + 0.3 * mx.random.normal(p.shape), trainable_weights(model))
         for _ in range(count)
     ]
 
@@ -47,7 +43,7 @@ def random_members(model: RewardNetwork, count: int) -> list[dict[str, object]]:
     "layers", [2, -1]
 )  # with frozen blocks below, which run once for all, and without
 def test_each_member_scores_as_it_would_alone(backbone: Path, layers: int) -> None:
-    model, data = network(backbone, layers), compared(12)
+    model, data = network(backbone, layers), dataset(12)
     ensemble = Ensemble(Engine(model), random_members(model, 3))
     together = ensemble.score(data.texts, data.prompts)
     for own, member in zip(together, ensemble.members, strict=True):
@@ -58,7 +54,7 @@ def test_each_member_scores_as_it_would_alone(backbone: Path, layers: int) -> No
 
 
 def test_equal_texts_run_once_and_get_equal_rewards(backbone: Path) -> None:
-    model, data = network(backbone), compared(12)
+    model, data = network(backbone), dataset(12)
     ensemble = Ensemble(Engine(model), random_members(model, 2))
     twice = ensemble.score(data.texts * 2, [*data.prompts, *map(str, range(len(data.texts)))])
     assert np.array_equal(twice[:, : len(data.texts)], twice[:, len(data.texts) :])
@@ -130,29 +126,3 @@ def test_a_member_that_is_not_there_is_refused_in_words(
     write_json(tmp_path / "calibration.json", {"temperature": 1.0, "members": own})
     with pytest.raises(InputError, match=f"--member {member}: the model has 3"):
         fuse(tmp_path / "rm", Path(saved.config.base), tmp_path / "fused", member)
-
-
-def test_members_differ_by_seed_and_are_centred(backbone: Path, tmp_path: Path) -> None:
-    """Bradley-Terry leaves zero open: members that differ by a constant must not look unsure."""
-    data, valid = compared(36), compared(9, seed=1)
-    resumes = [StateFile(tmp_path / f"{n}.safetensors", "run") for n in range(2)]
-    arguments = (
-        "digest",
-        data,
-        valid,
-        settings(members=2, epochs=1, frozen_cache="off"),
-        resumes,
-        SINGLE_PROCESS,
-        silent,
-    )
-    fitted = fit(lambda: Engine(network(backbone)), *arguments)
-    first, second = fitted.ensemble.score(data.texts, data.prompts)
-    assert abs(first.mean()) < 0.05
-    assert abs(second.mean()) < 0.05
-    assert np.abs(first - second).max() > 1e-3
-    assert fitted.figures()["members"].keys() == {"1", "2"}
-    again = fit(
-        lambda: Engine(network(backbone)), *arguments
-    )  # all of it done: taken from the files
-    assert np.array_equal(again.ensemble.score(data.texts, data.prompts)[1], second)
-    assert again.histories[1].losses == fitted.histories[1].losses

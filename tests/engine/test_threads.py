@@ -11,7 +11,7 @@ import pytest
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.ensemble import Ensemble
 from mlx_reward.model.adapters import with_adapters
-from mlx_reward.training.trainer import trainable
+from mlx_reward.training.state import trainable_weights
 from tests import tiny
 
 MODELS = [["llama"], ["gemma2"], ["gemma3_text"], ["llama", "qwen3"], ["llama", "llama"]]
@@ -53,7 +53,7 @@ def test_threads_share_an_ensemble() -> None:
     members = []
     for shift in (0.0, 1.0, 5.0):
         engine.network.shift(shift)
-        members.append(trainable(engine.network))
+        members.append(trainable_weights(engine.network))
     ensemble = Ensemble(engine, members)
     jobs = pairs(60)
     alone = [ensemble.score(pair, [0, 1]) for pair in jobs]

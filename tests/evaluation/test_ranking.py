@@ -15,7 +15,7 @@ from mlx_reward.evaluation.ranking import (
     spearman,
 )
 from tests import tiny
-from tests.training.test_trainer import pairs
+from tests.toy import pairs
 
 
 def group(scores: list[float], rewards: list[float]) -> Group:

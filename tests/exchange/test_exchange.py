@@ -1,4 +1,4 @@
-"""Out to transformers' format and back in: the same scores, and what has no place there is refused."""
+"""Export to transformers, import from it, and fusing: rewards stay the same."""
 
 import json
 from pathlib import Path
@@ -13,18 +13,19 @@ from transformers import AutoTokenizer
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.load import load_backbone
 from mlx_reward.exchange.from_transformers import import_model
-from mlx_reward.exchange.fused import fuse
+from mlx_reward.exchange.fuse import fuse
 from mlx_reward.exchange.to_transformers import export
 from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
-from mlx_reward.training.trainer import trainable
+from mlx_reward.training.state import trainable_weights
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import write_json
 from tests import tiny
 
 LORA = {"rank": 4, "scale": 2.0, "dropout": 0.0}
-PROMPTS, RESPONSES = ["short?", "a longer question, is it?"], ["yes", "no, and so on"]
+PROMPTS = ["short?", "a longer question, is it?"]
+RESPONSES = ["yes", "no, and so on"]
 
 
 def trained(
@@ -41,13 +42,17 @@ def trained(
         tree_map(lambda p: p + 0.1 * mx.random.normal(p.shape), model.trainable_parameters())
     )
     params = {"fine_tune_type": kind, "num_layers": 2, "head": head}
-    config = checkpoint.RewardConfig(str(base), digest(base), tiny.CHATML, 200, 0.5, 2.0, params)
-    checkpoint.save(
-        folder / "rm_model_bt",
-        [trainable(model)],
-        adapter_config(2, **LORA, fine_tune_type=kind),
-        config,
+    config = checkpoint.RewardConfig(
+        base=str(base),
+        base_digest=digest(base),
+        chat_template=tiny.CHATML,
+        max_seq_length=200,
+        reward_mean=0.5,
+        reward_std=2.0,
+        params=params,
     )
+    adapters = adapter_config(2, **LORA, fine_tune_type=kind)
+    checkpoint.save(folder / "rm_model_bt", [trainable_weights(model)], adapters, config)
     write_json(folder / "calibration.json", {"temperature": 2.0})
     return base
 
@@ -61,7 +66,7 @@ def trained(
         ("qwen3", "lora", 4),
     ],
 )
-def test_there_and_back_again_scores_the_same(
+def test_export_and_import_keep_the_rewards(
     tmp_path: Path, architecture: str, kind: str, bits: int | None
 ) -> None:
     base = trained(tmp_path, architecture, kind, bits)
@@ -81,7 +86,7 @@ def test_there_and_back_again_scores_the_same(
         ("llama", "full", 4, "linear"),
     ],
 )
-def test_a_fused_model_needs_no_adapters_and_says_the_same(
+def test_a_fused_model_needs_no_adapters_and_keeps_the_rewards(
     tmp_path: Path, architecture: str, kind: str, bits: int | None, head: str
 ) -> None:
     base = trained(tmp_path, architecture, kind, bits, head)
@@ -95,23 +100,18 @@ def test_a_fused_model_needs_no_adapters_and_says_the_same(
     mlx_lm.load(str(tmp_path / "fused" / "sft_merged_model"))
 
 
-def test_what_transformers_needs_is_there(tmp_path: Path) -> None:
+def test_an_exported_folder_holds_what_transformers_needs(tmp_path: Path) -> None:
     base = trained(tmp_path, "qwen2", bits=4)
-    write_json(
-        tmp_path / "eval.json",
-        {
-            "pairs": 9,
-            "temperature": 1.0,
-            "calibration_knots": 0,
-            "longer_wins_accuracy": 0.5,
-            "bag_of_words_accuracy": 0.6,
-        }
-        | {
-            f"{name}{end}": 0.7
-            for name in ("accuracy", "ece", "nll", "brier")
-            for end in ("", "_low", "_high")
-        },
-    )
+    metrics = {
+        "pairs": 9,
+        "temperature": 1.0,
+        "calibration_knots": 0,
+        "longer_wins_accuracy": 0.5,
+        "bag_of_words_accuracy": 0.6,
+    }
+    for name in ("accuracy", "ece", "nll", "brier"):
+        metrics |= {name: 0.7, f"{name}_low": 0.7, f"{name}_high": 0.7}
+    write_json(tmp_path / "eval.json", metrics)
     export(tmp_path / "rm_model_bt", base, tmp_path / "hf", evidence=tmp_path / "eval.json")
     config = json.loads((tmp_path / "hf" / "config.json").read_text())
     assert config["architectures"] == ["Qwen2ForSequenceClassification"]
@@ -119,14 +119,11 @@ def test_what_transformers_needs_is_there(tmp_path: Path) -> None:
     assert "quantization" not in config
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "hf")
     assert tokenizer.pad_token_id == config["pad_token_id"]
-    assert set(tokenizer("a")) == {
-        "input_ids",
-        "attention_mask",
-    }  # not token_type_ids, which no causal model takes
+    # No token_type_ids, which a causal model does not take.
+    assert set(tokenizer("a")) == {"input_ids", "attention_mask"}
     fields = json.loads((tmp_path / "hf" / "tokenizer_config.json").read_text())
-    assert (
-        fields["tokenizer_class"] != "TokenizersBackend"
-    )  # of transformers 5, which 4 does not know
+    # A class of transformers 5 that transformers 4 does not know.
+    assert fields["tokenizer_class"] != "TokenizersBackend"
     assert tokenizer.chat_template == tiny.CHATML
     assert "| accuracy | 0.7000 | 0.7000 to 0.7000 |" in (tmp_path / "hf" / "README.md").read_text()
     weights = mx.load(str(tmp_path / "hf" / "model.safetensors"))
@@ -135,8 +132,8 @@ def test_what_transformers_needs_is_there(tmp_path: Path) -> None:
     assert not [name for name in weights if "lora" in name or "scales" in name or "lm_head" in name]
 
 
-def test_padding_is_never_what_a_text_ends_with(tmp_path: Path) -> None:
-    """transformers reads the reward before the padding: a text that ends in the padding token would lose its end."""
+def test_the_padding_token_is_not_the_last_token_of_a_text(tmp_path: Path) -> None:
+    """transformers reads the reward before the padding, so a text must not end in that token."""
     base = trained(tmp_path, "llama")
     path = tmp_path / "rm_model_bt" / "reward_config.json"
     template = tiny.CHATML.replace("<|im_end|>\n", "<|endoftext|>")
@@ -145,7 +142,7 @@ def test_padding_is_never_what_a_text_ends_with(tmp_path: Path) -> None:
     assert AutoTokenizer.from_pretrained(tmp_path / "hf").pad_token not in (None, "<|endoftext|>")
 
 
-def test_what_has_no_place_there_is_refused(tmp_path: Path) -> None:
+def test_models_that_cannot_be_exported_or_imported_are_refused(tmp_path: Path) -> None:
     base = trained(tmp_path, "llama", head="mlp")
     with pytest.raises(InputError, match="train.head: linear"):
         export(tmp_path / "rm_model_bt", base, tmp_path / "hf")

@@ -1,4 +1,4 @@
-"""Scored data cut down to its best share: order kept, ties together, rows without a figure told."""
+"""The best share of scored rows: order kept, ties together, rows without a number counted."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_the_share_is_kept_in_order(source: Path, side: Side, share: float, ids:
         ("score", 0.5, "no row has a number in the field 'score'"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_writes_nothing(
+def test_wrong_arguments_are_one_line_and_write_nothing(
     source: Path, field: str, share: float, message: str
 ) -> None:
     target = source.with_name("kept.jsonl")

@@ -1,4 +1,4 @@
-"""`mlx-reward score` and `rank`: rows in order, bad ones told, and a killed job that ends as if nothing had happened."""
+"""Jobs of `mlx-reward score` and `rank`: rows keep their order, killed jobs resume."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from mlx_reward.inference import jobs
 from mlx_reward.inference.jobs import run_job
 from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.inference.score import rank_rows, score_rows
+from mlx_reward.utils.files import write_jsonl
 from tests import ROOT
 
 ROWS: list[dict[str, Any]] = [
@@ -36,7 +37,7 @@ def model(checkpoints: Path) -> RewardModel:
     return RewardModel.load(checkpoints / "rm_model_bt")
 
 
-def test_every_shape_of_row_is_scored_alike(model: RewardModel) -> None:
+def test_every_shape_of_row_gets_the_same_rewards(model: RewardModel) -> None:
     one, several, messages, pair, missing, empty = score_rows(model, list(ROWS))
     rewards = model.score(["q"] * 3, ["a", "bb", "ccc"])
     assert [one["reward"], messages["reward"]] == pytest.approx([rewards[0]] * 2, abs=1e-4)
@@ -56,8 +57,24 @@ def test_ranking_sorts_responses_with_their_rewards(model: RewardModel) -> None:
     assert "needs a list" in rank_rows(model, [ROWS[0]])[0]["error"]
 
 
-def fake(rows: list[Any]) -> list[dict[str, Any]]:
+def add_reward(rows: list[Any]) -> list[dict[str, Any]]:
     return [{"error": str(row)} if isinstance(row, BadRow) else row | {"reward": 1} for row in rows]
+
+
+class InterruptedWork:
+    """Adds rewards; Ctrl-C comes ``after`` so many chunks."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+        self.chunks = 0
+        self.rows = 0
+
+    def __call__(self, rows: list[Any]) -> list[dict[str, Any]]:
+        if self.chunks == self.after:
+            raise KeyboardInterrupt
+        self.chunks += 1
+        self.rows += len(rows)
+        return add_reward(rows)
 
 
 def write(path: Path, count: int) -> str:
@@ -65,41 +82,27 @@ def write(path: Path, count: int) -> str:
     return str(path)
 
 
-def test_a_job_stopped_anywhere_goes_on_and_ends_with_the_same_file(
+def test_an_interrupted_job_resumes_and_ends_with_the_same_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "CHUNK", 10)
     source = write(tmp_path / "in.jsonl", 95)
-    run_job(source, str(tmp_path / "whole.jsonl"), fake, "m")
+    run_job(source, str(tmp_path / "whole.jsonl"), add_reward, "m")
     for stop in (0, 1, 5, 9):
-        calls = []
-
-        def stopping(
-            rows: list[Any], calls: list[int] = calls, stop: int = stop
-        ) -> list[dict[str, Any]]:
-            calls.append(len(rows))
-            if len(calls) > stop:
-                raise KeyboardInterrupt
-            return fake(rows)
-
+        output = tmp_path / "out.jsonl"
         with pytest.raises(KeyboardInterrupt):
-            run_job(source, str(tmp_path / "out.jsonl"), stopping, "m")
+            run_job(source, str(output), InterruptedWork(after=stop), "m")
         part = next(tmp_path.glob("out.jsonl.*.part"))
         with part.open("ab") as file:
             file.write(b'{"id": 99, "torn')  # as a kill in the middle of a write leaves it
-        again: list[int] = []
-        run_job(
-            source,
-            str(tmp_path / "out.jsonl"),
-            lambda rows, again=again: again.append(len(rows)) or fake(rows),
-            "m",
-        )  # type: ignore[misc,func-returns-value]
-        assert sum(again) == 95 - 10 * stop
-        assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-        (tmp_path / "out.jsonl").unlink()
+        resumed = InterruptedWork(after=100)
+        run_job(source, str(output), resumed, "m")
+        assert resumed.rows == 95 - 10 * stop
+        assert output.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+        output.unlink()
 
 
-def test_another_model_or_a_changed_source_does_not_go_on_with_old_rows(tmp_path: Path) -> None:
+def test_a_job_of_another_model_or_a_changed_source_does_not_resume(tmp_path: Path) -> None:
     source = write(tmp_path / "in.jsonl", 3)
     keys = {jobs._key(source, "a"), jobs._key(source, "b")}
     write(tmp_path / "in.jsonl", 4)
@@ -107,22 +110,17 @@ def test_another_model_or_a_changed_source_does_not_go_on_with_old_rows(tmp_path
 
 
 def test_errors_are_counted_and_rows_keep_their_order(tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_text('{"id": 0}\nnot json\n{"id": 2}\n')
-    assert run_job(str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"), fake, "m") == 1
-    assert [
-        json.loads(line).get("id") for line in (tmp_path / "out.jsonl").read_text().splitlines()
-    ] == [0, None, 2]
+    source = tmp_path / "in.jsonl"
+    output = tmp_path / "out.jsonl"
+    source.write_text('{"id": 0}\nnot json\n{"id": 2}\n')
+    assert run_job(str(source), str(output), add_reward, "m") == 1
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [row.get("id") for row in rows] == [0, None, 2]
 
 
 def command(checkpoints: Path, *arguments: str) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "mlx_reward",
-        *arguments,
-        "--model",
-        str(checkpoints / "rm_model_bt"),
-    ]
+    model = str(checkpoints / "rm_model_bt")
+    return [sys.executable, "-m", "mlx_reward", *arguments, "--model", model]
 
 
 def test_the_command_reads_and_writes_pipes(checkpoints: Path) -> None:
@@ -137,42 +135,35 @@ def test_the_command_reads_and_writes_pipes(checkpoints: Path) -> None:
     )
     assert answer.returncode == 0, answer.stderr
     assert [json.loads(line)["id"] for line in answer.stdout.splitlines()] == [1, 2, 3, 4, 5, 6]
-    assert (
-        answer.stderr.splitlines()[-1]
-        == "2 rows could not be used; they came out with the field 'error'"
-    )
+    note = "2 rows could not be used; they came out with the field 'error'"
+    assert answer.stderr.splitlines()[-1] == note
 
 
-def test_a_killed_command_ends_with_the_same_file_when_run_again(
+def test_a_killed_command_resumes_and_ends_with_the_same_file(
     checkpoints: Path, tmp_path: Path
 ) -> None:
     source = tmp_path / "in.jsonl"
-    source.write_text(
-        "".join(
-            json.dumps({"prompt": f"q{n}", "response": "a" * (n % 90)}) + "\n" for n in range(3000)
-        )
-    )
+    write_jsonl(source, ({"prompt": f"q{n}", "response": "a" * (n % 90)} for n in range(3000)))
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    whole, out = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
-    subprocess.run(
-        command(checkpoints, "score", str(source), "-o", str(whole)), check=True, env=environment
-    )
-    process = subprocess.Popen(
-        command(checkpoints, "score", str(source), "-o", str(out)), env=environment
-    )
+    whole = tmp_path / "whole.jsonl"
+    output = tmp_path / "out.jsonl"
+    score_whole = command(checkpoints, "score", str(source), "-o", str(whole))
+    score_output = command(checkpoints, "score", str(source), "-o", str(output))
+    subprocess.run(score_whole, check=True, env=environment)
+    process = subprocess.Popen(score_output, env=environment)
     deadline = time.monotonic() + 60
-    while (
-        not any(p.stat().st_size for p in tmp_path.glob("out.jsonl.*.part"))
-        and time.monotonic() < deadline
-    ):
+    while not written_bytes(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not out.exists()
-    subprocess.run(
-        command(checkpoints, "score", str(source), "-o", str(out)), check=True, env=environment
-    )
-    assert out.read_bytes() == whole.read_bytes()
+    assert not output.exists()
+    assert written_bytes(tmp_path), "killed before it wrote anything"
+    subprocess.run(score_output, check=True, env=environment)
+    assert output.read_bytes() == whole.read_bytes()
+
+
+def written_bytes(folder: Path) -> int:
+    return sum(part.stat().st_size for part in folder.glob("out.jsonl.*.part"))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +176,7 @@ def test_a_killed_command_ends_with_the_same_file_when_run_again(
         (["score", "x.txt"], "error: x.txt: not a file that is read here"),
     ],
 )
-def test_what_cannot_be_read_is_one_line(
+def test_an_unreadable_source_is_one_line(
     checkpoints: Path, tmp_path: Path, arguments: list[str], line: str
 ) -> None:
     (tmp_path / "x.txt").write_text("x")

@@ -1,4 +1,4 @@
-"""DPO pairs, KTO and SFT rows out of scored candidates."""
+"""DPO pairs, KTO and SFT rows out of scored responses."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from mlx_reward.inference.label import Filters, label_rows
 from mlx_reward.inference.reward_model import RewardModel
 
 ROW: dict[str, Any] = {"id": 7, "prompt": "q", "responses": ["a", "bb", "ccc", "dddd"]}
-ALL = Filters()
+KEEP_ALL = Filters()
 
 
 @pytest.fixture(scope="module")
@@ -18,70 +18,67 @@ def model(checkpoints: Path) -> RewardModel:
 
 
 def test_the_best_against_the_worst_is_one_dpo_pair(model: RewardModel) -> None:
-    (pair,) = label_rows(model, [dict(ROW)], "dpo", "worst", ALL)
+    (pair,) = label_rows(model, [dict(ROW)], "dpo", "worst", KEEP_ALL)
     ranked = model.rank("q", ROW["responses"])
-    assert (pair["id"], pair["prompt"], pair["chosen"], pair["rejected"]) == (
-        7,
-        "q",
-        ranked[0].response,
-        ranked[-1].response,
-    )
+    assert (pair["id"], pair["prompt"]) == (7, "q")
+    assert pair["chosen"] == ranked[0].response
+    assert pair["rejected"] == ranked[-1].response
     assert pair["probability"] == pytest.approx(
         model.compare("q", pair["chosen"], pair["rejected"]), abs=1e-4
     )
 
 
 def test_against_all_and_against_a_random_one(model: RewardModel) -> None:
-    found = label_rows(model, [dict(ROW)], "dpo", "all", ALL)
-    assert len(found) == 3
-    assert len({p["chosen"] for p in found}) == 1
-    drawn = [label_rows(model, [dict(ROW)], "dpo", "random", ALL) for _ in range(2)]
+    pairs = label_rows(model, [dict(ROW)], "dpo", "all", KEEP_ALL)
+    assert len(pairs) == 3
+    assert len({p["chosen"] for p in pairs}) == 1
+    drawn = [label_rows(model, [dict(ROW)], "dpo", "random", KEEP_ALL) for _ in range(2)]
     assert drawn[0] == drawn[1]
-    assert drawn[0][0]["rejected"] in {p["rejected"] for p in found}
+    assert drawn[0][0]["rejected"] in {p["rejected"] for p in pairs}
 
 
 def test_only_pairs_that_are_sure_enough_are_kept(model: RewardModel) -> None:
-    found = label_rows(model, [dict(ROW)], "dpo", "all", ALL)
-    middle = sorted(p["probability"] for p in found)[1]
+    pairs = label_rows(model, [dict(ROW)], "dpo", "all", KEEP_ALL)
+    middle = sorted(p["probability"] for p in pairs)[1]
     assert len(label_rows(model, [dict(ROW)], "dpo", "all", Filters(middle))) == 2
     assert label_rows(model, [dict(ROW)], "dpo", "all", Filters(1.0)) == []
 
 
 def test_kto_rows_hold_each_response_once_with_its_label(model: RewardModel) -> None:
-    found = label_rows(model, [dict(ROW)], "kto", "all", ALL)
-    assert sorted(row["completion"] for row in found) == ROW["responses"]
-    assert [row["completion"] for row in found if row["label"]] == [
-        model.best_of_n("q", ROW["responses"])
-    ]
-    assert set(found[0]) == {"id", "prompt", "completion", "label", "reward", "probability"}
+    rows = label_rows(model, [dict(ROW)], "kto", "all", KEEP_ALL)
+    assert sorted(row["completion"] for row in rows) == ROW["responses"]
+    wanted = [row["completion"] for row in rows if row["label"]]
+    assert wanted == [model.best_of_n("q", ROW["responses"])]
+    assert set(rows[0]) == {"id", "prompt", "completion", "label", "reward", "probability"}
 
 
-def test_equal_responses_are_no_pair_and_other_rows_are_told(model: RewardModel) -> None:
-    assert label_rows(model, [{"prompt": "q", "responses": ["a", "a"]}], "dpo", "all", ALL) == []
-    (row,) = label_rows(model, [{"prompt": "q", "response": "a"}], "dpo", "all", ALL)
+def test_equal_responses_are_no_pair_and_other_rows_get_an_error(model: RewardModel) -> None:
+    assert (
+        label_rows(model, [{"prompt": "q", "responses": ["a", "a"]}], "dpo", "all", KEEP_ALL) == []
+    )
+    (row,) = label_rows(model, [{"prompt": "q", "response": "a"}], "dpo", "all", KEEP_ALL)
     assert row["error"] == "field 'responses' is missing; labelling needs a list of them"
 
 
 def test_sft_rows_are_the_best_responses_as_text_or_conversation(model: RewardModel) -> None:
     """Rejection sampling: TRL and mlx-lm read prompt and completion, or messages."""
-    (row,) = label_rows(model, [dict(ROW)], "sft", "all", ALL)
+    (row,) = label_rows(model, [dict(ROW)], "sft", "all", KEEP_ALL)
     assert (row["prompt"], row["completion"]) == ("q", model.best_of_n("q", ROW["responses"]))
-    (talk,) = label_rows(
-        model, [ROW | {"prompt": [{"role": "user", "content": "q"}]}], "sft", "worst", ALL
-    )
-    assert [m["role"] for m in talk["messages"]] == ["user", "assistant"]
-    assert talk["messages"][1]["content"] == row["completion"]
-    assert talk.keys() == {"id", "messages", "reward", "probability"}
+    messages = [{"role": "user", "content": "q"}]
+    (conversation,) = label_rows(model, [ROW | {"prompt": messages}], "sft", "worst", KEEP_ALL)
+    assert [m["role"] for m in conversation["messages"]] == ["user", "assistant"]
+    assert conversation["messages"][1]["content"] == row["completion"]
+    assert conversation.keys() == {"id", "messages", "reward", "probability"}
 
 
 def test_pairs_of_unlike_length_can_be_left_out(model: RewardModel) -> None:
     """A policy must not learn length from its labels."""
-    found = label_rows(model, [dict(ROW)], "dpo", "all", ALL)
+    pairs = label_rows(model, [dict(ROW)], "dpo", "all", KEEP_ALL)
     kept = label_rows(model, [dict(ROW)], "dpo", "all", Filters(max_length_ratio=2.0))
-    lengths = [sorted((len(pair["chosen"]), len(pair["rejected"]))) for pair in found]
+    lengths = [sorted((len(pair["chosen"]), len(pair["rejected"]))) for pair in pairs]
     assert kept == [
         pair
-        for pair, (shorter, longer) in zip(found, lengths, strict=True)
+        for pair, (shorter, longer) in zip(pairs, lengths, strict=True)
         if longer <= 2 * shorter
     ]
-    assert 0 < len(kept) < len(found)
+    assert 0 < len(kept) < len(pairs)

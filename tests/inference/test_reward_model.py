@@ -1,4 +1,4 @@
-"""A trained model in use: the same reward alone and among others, ranking, calibrated comparison."""
+"""RewardModel: the same reward alone and in a batch, ranking, calibrated comparison."""
 
 import shutil
 from pathlib import Path
@@ -25,8 +25,8 @@ def test_the_package_offers_it_by_name() -> None:
         _ = mlx_reward.RewardModle
 
 
-def test_a_reward_does_not_depend_on_its_company(model: RewardModel) -> None:
-    """Scores that change with the batch are the loudest complaint about peers."""
+def test_a_reward_does_not_depend_on_the_batch(model: RewardModel) -> None:
+    """Scores that change with the batch are a frequent complaint about other libraries."""
     together = model.score(PROMPTS, RESPONSES)
     alone = [model.score([p], [r])[0] for p, r in zip(PROMPTS, RESPONSES, strict=True)]
     assert np.allclose(together, alone, atol=1e-4)
@@ -50,18 +50,16 @@ def test_ranking_and_the_best_of_n(model: RewardModel) -> None:
     assert model.best_of_n("short?", RESPONSES) == ranked[0].response
 
 
-def test_comparison_is_calibrated_and_turns_round(model: RewardModel) -> None:
+def test_comparison_is_calibrated_and_antisymmetric(model: RewardModel) -> None:
     first, second = model.score(["short?"] * 2, RESPONSES[:2])
-    chance = model.compare("short?", *RESPONSES[:2])
-    assert chance == pytest.approx(1 / (1 + np.exp(-(first - second) / 2.0)), abs=1e-5)
-    assert chance + model.compare("short?", RESPONSES[1], RESPONSES[0]) == pytest.approx(1)
+    probability = model.compare("short?", *RESPONSES[:2])
+    assert probability == pytest.approx(1 / (1 + np.exp(-(first - second) / 2.0)), abs=1e-5)
+    assert probability + model.compare("short?", RESPONSES[1], RESPONSES[0]) == pytest.approx(1)
 
 
 def test_normalization_is_by_the_training_rewards(model: RewardModel) -> None:
-    raw, scaled = (
-        model.score(PROMPTS, RESPONSES),
-        model.score(PROMPTS, RESPONSES, normalize="zscore"),
-    )
+    raw = model.score(PROMPTS, RESPONSES)
+    scaled = model.score(PROMPTS, RESPONSES, normalize="zscore")
     assert np.allclose(scaled, (raw - 0.5) / 2.0)
     assert np.allclose(
         model.score(PROMPTS, RESPONSES, normalize="sigmoid"), 1 / (1 + np.exp(-scaled))

@@ -1,4 +1,4 @@
-"""The reward function of policy trainers: the model's own rewards, whatever form the trainer passes."""
+"""The reward function of policy trainers gives the model's own rewards."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ def model(checkpoints: Path) -> RewardModel:
 
 def test_texts_as_mlx_lm_lora_passes_them(model: RewardModel) -> None:
     function = reward_function(model)
-    found = function(
+    rewards = function(
         prompts=["q", "r"], completions=["yes", "no"], answer=["", ""], types=[None, None]
     )
-    assert found == pytest.approx(
+    assert rewards == pytest.approx(
         model.score(["q", "r"], ["yes", "no"], normalize="zscore"), abs=1e-4
     )
     assert function.__name__ == "mlx_reward"  # by which trainers log it
@@ -26,14 +26,14 @@ def test_texts_as_mlx_lm_lora_passes_them(model: RewardModel) -> None:
 
 def test_messages_as_trl_passes_them(model: RewardModel) -> None:
     prompts = [[{"role": "user", "content": "q"}]]
-    found = reward_function(model, normalize=None)(
+    rewards = reward_function(model, normalize=None)(
         prompts, [[{"role": "assistant", "content": "yes"}]], completion_ids=[[1]]
     )
-    assert found == pytest.approx(model.score(["q"], ["yes"]), abs=1e-4)
+    assert rewards == pytest.approx(model.score(["q"], ["yes"]), abs=1e-4)
 
 
-def test_what_cannot_be_scored_gets_the_floor(model: RewardModel) -> None:
-    """An empty completion ends no training run, and pays nobody."""
-    found = reward_function(model, floor=-5.0)(["q"] * 3, ["", "yes", "x" * 500])
-    assert (found[0], found[2]) == (-5.0, -5.0)
-    assert found[1] == pytest.approx(model.score(["q"], ["yes"], normalize="zscore")[0], abs=1e-4)
+def test_a_completion_that_cannot_be_scored_gets_the_floor(model: RewardModel) -> None:
+    """An empty completion must neither end a training run nor be rewarded."""
+    rewards = reward_function(model, floor=-5.0)(["q"] * 3, ["", "yes", "x" * 500])
+    assert (rewards[0], rewards[2]) == (-5.0, -5.0)
+    assert rewards[1] == pytest.approx(model.score(["q"], ["yes"], normalize="zscore")[0], abs=1e-4)

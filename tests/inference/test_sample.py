@@ -13,16 +13,22 @@ from mlx_reward.inference.score import rank_rows
 @pytest.fixture(scope="module")
 def rows(checkpoints: Path) -> list[dict[str, object]]:
     sampler = Sampler(
-        checkpoints / "sft_merged_model", count=3, max_tokens=6, temperature=1.0, top_p=0.95, seed=0
+        checkpoints / "sft_merged_model",
+        count=3,
+        max_tokens=6,
+        temperature=1.0,
+        top_p=0.95,
+        seed=0,
     )
-    asked = [
+    source = [
         {"prompt": "one?", "id": 7},
         BadRow("not JSON"),
         {"prompt": ""},
         {"prompt": [{"role": "user", "content": "two?"}]},
     ]
-    first, again = sampler.rows(asked), sampler.rows(asked)
-    assert first == again  # one seed
+    first = sampler.rows(source)
+    again = sampler.rows(source)
+    assert first == again  # the seed is the same
     return first
 
 

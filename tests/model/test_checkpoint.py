@@ -16,7 +16,7 @@ from mlx_reward.engine.engine import Engine
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
 from mlx_reward.model.network import RewardNetwork
-from mlx_reward.training.trainer import trainable
+from mlx_reward.training.state import trainable_weights
 from mlx_reward.utils import tensors
 from mlx_reward.utils.errors import InputError
 from tests import tiny
@@ -38,7 +38,10 @@ def saved(
     params = {"head": head, "fine_tune_type": kind, "num_layers": 2}
     config = checkpoint.RewardConfig("base", digest(backbone), tiny.CHATML, 200, 0.5, 2.0, params)
     checkpoint.save(
-        tmp_path / "rm", [trainable(model)], adapter_config(2, **LORA, fine_tune_type=kind), config
+        tmp_path / "rm",
+        [trainable_weights(model)],
+        adapter_config(2, **LORA, fine_tune_type=kind),
+        config,
     )
     return tmp_path / "rm", model
 
@@ -102,7 +105,7 @@ def test_whole_blocks_open_in_mlx_lm_over_a_backbone_that_is_not_quantized(tmp_p
     config = checkpoint.RewardConfig("base", digest(base), tiny.CHATML, 200, 0.5, 2.0, {})
     checkpoint.save(
         tmp_path / "rm",
-        [trainable(model)],
+        [trainable_weights(model)],
         adapter_config(1, **LORA, fine_tune_type="full"),
         config,
     )

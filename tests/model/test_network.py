@@ -3,12 +3,13 @@
 import math
 
 import mlx.core as mx
+import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 
 from mlx_reward.engine.engine import Engine
 from mlx_reward.model.adapters import with_adapters
-from mlx_reward.training.losses import bradley_terry
+from mlx_reward.training.losses import Targets, bradley_terry
 from tests import tiny
 from tests.engine.test_engine import PROMPTS, TEXTS
 
@@ -19,7 +20,8 @@ def test_first_loss_is_log_2(kind: str, head: str) -> None:
         tiny.model("llama"), -1, rank=4, scale=2.0, dropout=0.0, fine_tune_type=kind, head=head
     )
     r = Engine(model).forward(TEXTS, PROMPTS)
-    assert bradley_terry(r[:3] - r[3:6], mx.ones(3)).item() == pytest.approx(math.log(2))
+    plain = Targets(np.arange(3), labels=mx.ones(3), margins=mx.zeros(3))
+    assert bradley_terry(r[:3], r[3:6], plain).item() == pytest.approx(math.log(2))
 
 
 def test_only_adapters_and_head_are_trained() -> None:

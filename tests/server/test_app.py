@@ -1,4 +1,4 @@
-"""The server says what the model says, in every client's own words, and refuses what cannot be used with a reason."""
+"""The server answers with the model's rewards, and unusable requests with a reason."""
 
 import json
 import random
@@ -15,12 +15,11 @@ from fastapi.testclient import TestClient
 from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.server.app import create_app
 from mlx_reward.server.batching import Batcher, Busy
+from tests import ROOT
 
 JSON = {"Content-Type": "application/json"}
-PROMPTS, RESPONSES = (
-    ["short?", "a longer question, is it?", "short?"],
-    ["yes", "no, and so on", "perhaps"],
-)
+PROMPTS = ["short?", "a longer question, is it?", "short?"]
+RESPONSES = ["yes", "no, and so on", "perhaps"]
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +31,15 @@ def model(checkpoints: Path) -> RewardModel:
 def client(model: RewardModel) -> Iterator[TestClient]:
     with TestClient(
         create_app(model, "rm", None, wait=0.01, max_waiting=100, max_body=20_000)
-    ) as found:
-        yield found
+    ) as client:
+        yield client
 
 
 def ask(client: TestClient, path: str, **body: Any) -> dict[str, Any]:
-    answer = client.post(path, json=body)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    response = client.post(path, json=body)
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
 
 
 def test_scores_ranks_and_comparisons_are_those_of_the_model(
@@ -63,8 +62,25 @@ def test_scores_ranks_and_comparisons_are_those_of_the_model(
     assert [place["index"] for place in ranking] == [
         r.index for r in model.rank("short?", RESPONSES)
     ]
-    found = ask(client, "/compare", prompt="short?", first="yes", second="no")
-    assert found["probability"] == pytest.approx(model.compare("short?", "yes", "no"), abs=1e-4)
+    answer = ask(client, "/compare", prompt="short?", first="yes", second="no")
+    assert answer["probability"] == pytest.approx(model.compare("short?", "yes", "no"), abs=1e-4)
+
+
+@pytest.mark.parametrize("field", ["uncertainty_penalty", "caution"])
+def test_an_uncertainty_penalty_lowers_the_rewards_under_either_name(field: str) -> None:
+    ensemble = RewardModel.load(ROOT / "tests/fixtures/checkpoint_format_1/rm_model_bt")
+    rewards, uncertainties = ensemble.score_with_uncertainty(PROMPTS, RESPONSES)
+    expected = rewards - 1.5 * uncertainties
+    assert uncertainties.min() > 1e-3
+    with TestClient(
+        create_app(ensemble, "rm", None, wait=0.0, max_waiting=100, max_body=20_000)
+    ) as client:
+        scores = ask(client, "/score", prompts=PROMPTS, responses=RESPONSES, **{field: 1.5})
+        assert scores["rewards"] == pytest.approx(expected, abs=1e-4)
+        ranking = ask(client, "/rank", prompt=PROMPTS[0], responses=["yes"], **{field: 1.5})
+        assert ranking["ranking"][0]["reward"] == pytest.approx(expected[0], abs=1e-4)
+        refusal = client.post("/rank", json={"prompt": "q", "responses": ["a"], field: -1})
+        assert (refusal.status_code, "greater than or equal to 0" in refusal.text) == (422, True)
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
@@ -86,32 +102,32 @@ def rendered(model: RewardModel, prompt: str, response: str) -> str:
 def test_openrlhf_and_llama_factory_get_the_same_rewards(
     client: TestClient, model: RewardModel, cut: str
 ) -> None:
-    """Policies end their text in the template's end, in its end token, or in neither."""
+    """A policy's text may end as the template does, with its end token, or with neither."""
     expected = model.score(PROMPTS, RESPONSES)
     texts = [
         rendered(model, p, r).removesuffix(cut) for p, r in zip(PROMPTS, RESPONSES, strict=True)
     ]
-    found = ask(client, "/get_reward", query=texts, prompts=PROMPTS)
-    assert found["rewards"] == pytest.approx(expected, abs=1e-4)
-    assert found["scores"] == pytest.approx(model.normalized(expected, "sigmoid"), abs=1e-4)
+    answer = ask(client, "/get_reward", query=texts, prompts=PROMPTS)
+    assert answer["rewards"] == pytest.approx(expected, abs=1e-4)
+    assert answer["scores"] == pytest.approx(model.normalized(expected, "sigmoid"), abs=1e-4)
     assert ask(client, "/v1/score/evaluation", model="any", messages=texts)[
         "scores"
     ] == pytest.approx(expected, abs=1e-4)
 
 
-def test_openrlhf_without_a_template(client: TestClient, model: RewardModel) -> None:
-    found = ask(
+def test_openrlhf_queries_without_a_template(client: TestClient, model: RewardModel) -> None:
+    answer = ask(
         client,
         "/get_reward",
         query=[p + r for p, r in zip(PROMPTS, RESPONSES, strict=True)],
         prompts=PROMPTS,
         labels=[1],
     )
-    assert found["rewards"] == pytest.approx(model.score(PROMPTS, RESPONSES), abs=1e-4)
+    assert answer["rewards"] == pytest.approx(model.score(PROMPTS, RESPONSES), abs=1e-4)
 
 
 def test_rerankers(client: TestClient, model: RewardModel) -> None:
-    found = ask(
+    answer = ask(
         client,
         "/v1/rerank",
         query="short?",
@@ -120,9 +136,10 @@ def test_rerankers(client: TestClient, model: RewardModel) -> None:
         return_documents=True,
     )
     ranked = model.rank("short?", RESPONSES)[:2]
-    assert [r["index"] for r in found["results"]] == [r.index for r in ranked]
-    assert [r["document"]["text"] for r in found["results"]] == [r.response for r in ranked]
-    assert 0 < found["results"][1]["relevance_score"] <= found["results"][0]["relevance_score"] < 1
+    assert [r["index"] for r in answer["results"]] == [r.index for r in ranked]
+    assert [r["document"]["text"] for r in answer["results"]] == [r.response for r in ranked]
+    best, second = [r["relevance_score"] for r in answer["results"]]
+    assert 0 < second <= best < 1
     assert "document" not in ask(client, "/v1/rerank", query="q", documents=["a"])["results"][0]
 
 
@@ -145,7 +162,7 @@ def test_rerankers(client: TestClient, model: RewardModel) -> None:
         ("/v1/score/evaluation", {"messages": [" "]}, "is empty"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_a_reason(
+def test_unusable_requests_are_refused_with_a_reason(
     client: TestClient, path: str, body: dict[str, Any], reason: str
 ) -> None:
     answer = client.post(path, content=json.dumps(body), headers=JSON)
@@ -187,12 +204,12 @@ def test_a_thousand_malformed_requests_leave_the_server_as_it_was(
             ] == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_body_may_only_be_so_large(client: TestClient) -> None:
+def test_a_large_body_is_refused(client: TestClient) -> None:
     def pieces() -> Iterator[bytes]:
         for _ in range(100):
             yield b" " * 1000
 
-    for content in (b" " * 30_000, pieces()):  # announced, and not
+    for content in (b" " * 30_000, pieces()):  # with a Content-Length and without
         answer = client.post("/score", content=content, headers=JSON)
         assert (answer.status_code, "over 20000 bytes" in answer.json()["error"]) == (413, True)
 
@@ -218,7 +235,7 @@ def test_metrics_count_requests_by_route(client: TestClient) -> None:
     assert "mlx_reward_waiting_texts 0.0" in text
 
 
-def test_what_arrives_together_runs_together_and_answers_are_not_mixed_up() -> None:
+def test_concurrent_requests_share_a_batch_and_get_their_own_answers() -> None:
     seen: list[int] = []
     gate = threading.Event()
 
@@ -236,7 +253,7 @@ def test_what_arrives_together_runs_together_and_answers_are_not_mixed_up() -> N
     batcher.close()
 
 
-def test_a_full_queue_is_told_and_a_failure_reaches_only_who_waits() -> None:
+def test_a_full_queue_is_busy_and_a_failure_reaches_only_its_batch() -> None:
     gate, broken = threading.Event(), threading.Event()
 
     def score(texts: list[Any]) -> tuple[np.ndarray, np.ndarray]:

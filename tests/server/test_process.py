@@ -1,4 +1,4 @@
-"""The command as a process: real clients at once, and a stop that loses nothing."""
+"""`mlx-reward serve` as a process: concurrent clients, and a stop that answers them first."""
 
 import os
 import signal
@@ -23,21 +23,11 @@ def start(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "mlx_reward",
-        "serve",
-        "-m",
-        str(checkpoints / "rm_model_bt"),
-        "--port",
-        str(port),
-        *options,
-    ]
+    command = [sys.executable, "-m", "mlx_reward", "serve", "--port", str(port)]
+    command += ["-m", str(checkpoints / "rm_model_bt"), *options]
     variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment
-    return subprocess.Popen(
-        command, env=variables, stderr=subprocess.PIPE, text=True
-    ), f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True)
+    return process, f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -55,7 +45,7 @@ def running(checkpoints: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     process.communicate()
 
 
-def test_many_clients_get_their_own_answers_and_a_stop_loses_none(
+def test_many_clients_get_their_own_answers_and_a_stop_answers_them_first(
     running: "tuple[subprocess.Popen[str], str]", checkpoints: Path
 ) -> None:
     process, url = running
@@ -64,12 +54,9 @@ def test_many_clients_get_their_own_answers_and_a_stop_loses_none(
     expected = model.score(["q"] * len(texts), texts)
 
     def ask(n: int) -> float:
-        with httpx.Client(timeout=60) as client:
-            return float(
-                client.post(
-                    f"{url}/score", json={"prompts": ["q"], "responses": [texts[n]]}
-                ).json()["rewards"][0]
-            )
+        body = {"prompts": ["q"], "responses": [texts[n]]}
+        answer = httpx.post(f"{url}/score", json=body, timeout=60)
+        return float(answer.json()["rewards"][0])
 
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(ask, range(len(texts)))) == pytest.approx(expected, abs=1e-3)
@@ -82,17 +69,13 @@ def test_many_clients_get_their_own_answers_and_a_stop_loses_none(
             try:
                 assert answer.result() == pytest.approx(expected[n], abs=1e-3)
                 answered += 1
-            except (
-                httpx.ConnectError,
-                httpx.ReadError,
-                httpx.RemoteProtocolError,
-            ):  # came after the door was shut
-                continue
+            except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError):
+                continue  # it came after the stop
     assert answered > 0
     assert process.wait(30) in (0, -signal.SIGTERM)
 
 
-def test_an_open_door_needs_a_token(checkpoints: Path) -> None:
+def test_an_address_open_to_others_needs_a_token(checkpoints: Path) -> None:
     process, _ = start(checkpoints, "--host", "0.0.0.0", MLX_REWARD_TOKEN="")
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1

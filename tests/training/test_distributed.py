@@ -1,4 +1,4 @@
-"""Two processes that mlx.launch starts train as one, and say so when they are not alike or one is lost."""
+"""Processes that mlx.launch starts train as one; a difference or a lost process is one line."""
 
 import json
 import os
@@ -12,69 +12,104 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlx_reward.training.distributed import SINGLE_PROCESS
+from mlx_reward.training.distributed import DataParallel
 from tests import ROOT
 from tests.pipeline.test_pipeline_run import configure, make_project, stage
+
+CHECK_STEPS = """
+from mlx_reward.training.distributed import DataParallel
+from mlx_reward.utils.errors import InputError
+
+data_parallel = DataParallel.init()
+data_parallel.check_equal("seeds", 1 << 24 | 1)
+try:
+    data_parallel.check_equal("steps", 25 * data_parallel.rank)
+except InputError as error:
+    print(f"rank {data_parallel.rank}: {error}", flush=True)
+"""
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = make_project(tmp_path_factory.mktemp("ranks"))
-    configure(
-        project,
-        train={
-            "epochs": 2,
-            "evals_per_epoch": 2,
-            "save_every": 3,
-            "max_grad_norm": 1.0,
-            "learning_rate": 1e-3,
-        },
-    )
+    project = make_project(tmp_path_factory.mktemp("distributed"))
+    changes = {
+        "epochs": 2,
+        "evals_per_epoch": 2,
+        "save_every": 3,
+        "max_grad_norm": 1.0,
+        "learning_rate": 1e-3,
+    }
+    configure(project, train=changes)
     for name in ("base", "data", "split"):
         assert stage(project, name).returncode == 0
     return project
 
 
-def launch(project: Path, command: list[str], count: int = 2) -> "subprocess.Popen[str]":
-    """In a session of its own, so that nothing of it outlives the test."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+def launch(folder: Path, command: list[str]) -> "subprocess.Popen[str]":
+    """Start two processes in a session of their own, so that nothing of it outlives the test."""
     launcher = [
         str(Path(sys.executable).with_name("mlx.launch")),
-        "-n",
-        str(count),
-        "--backend",
-        "ring",
-        "--cwd",
-        str(project),
+        *("-n", "2"),
+        *("--backend", "ring"),
+        *("--cwd", str(folder)),
+        *("--env", f"PYTHONPATH={ROOT}"),
     ]
-    whole = [*launcher, "--env", f"PYTHONPATH={ROOT}", "--", sys.executable, *command]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.Popen(
-        whole, cwd=project, env=environment, text=True, start_new_session=True, **pipes
+        [*launcher, "--", sys.executable, *command],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        text=True,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
 
 
-def curve(project: Path) -> tuple[list[float], list[float]]:
+def curves(project: Path) -> tuple[list[float], list[float]]:
+    """The loss of every step and the NLL of every evaluation."""
     plots = project / "metrics" / "plots"
-    steps, valid = (json.loads((plots / name).read_text()) for name in ("train.json", "valid.json"))
-    return [row["loss"] for row in steps], [row["nll"] for row in valid]
+    steps = json.loads((plots / "train.json").read_text())
+    evaluations = json.loads((plots / "valid.json").read_text())
+    return [row["loss"] for row in steps], [row["nll"] for row in evaluations]
 
 
 def test_two_processes_have_the_loss_curve_of_one(prepared: Path) -> None:
     assert stage(prepared, "train").returncode == 0
-    alone = curve(prepared)
+    alone = curves(prepared)
     (prepared / "metrics" / "plots" / "train.json").unlink()
     process = launch(prepared, ["-m", "stages.train"])
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
-    together = curve(prepared)
+    together = curves(prepared)
     assert together[0] == pytest.approx(alone[0], abs=1e-4)
     assert together[1] == pytest.approx(alone[1], abs=1e-4)
-    assert output.count("best at step") == 1  # the first process alone writes and tells
+    assert output.count("best at step") == 1  # the first process alone writes and prints
 
 
-def test_a_lost_process_ends_the_job_and_the_next_goes_on(prepared: Path) -> None:
-    """kill -9 of one of two: the other must not wait for ever, and what was saved must not be lost."""
+def test_processes_that_differ_say_in_what(tmp_path: Path) -> None:
+    """Among others 2^24 + 1, which float32 cannot tell from its neighbour."""
+    script = tmp_path / "check.py"
+    script.write_text(CHECK_STEPS)
+    process = launch(tmp_path, [str(script)])
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    for rank in (0, 1):
+        expected = "the processes do not agree on steps: 0 on rank 0, 25 on rank 1; give every"
+        assert f"rank {rank}: {expected}" in output
+    assert "seeds" not in output
+
+
+def python_processes(session: int) -> list[int]:
+    """The ids of the training processes that the launcher of ``session`` started."""
+    found = subprocess.run(
+        ["pgrep", "-s", str(session), "-f", "stages.train"], capture_output=True, text=True
+    )
+    ids = [int(line) for line in found.stdout.split()]
+    return [pid for pid in ids if "python" in Path(f"/proc/{pid}/comm").read_text()]
+
+
+def test_a_lost_process_ends_the_job_and_its_state_stays(prepared: Path) -> None:
+    """kill -9 of one of two: the other must not wait for ever, and the saved state must stay."""
     configure(prepared, train={"epochs": 60, "seed": 1, "save_every": 1})
     process = launch(prepared, ["-m", "stages.train"])
     saved = prepared / "checkpoints" / ".training_run-1.safetensors"
@@ -82,25 +117,21 @@ def test_a_lost_process_ends_the_job_and_the_next_goes_on(prepared: Path) -> Non
         if saved.exists() or process.poll() is not None:
             break
         time.sleep(0.1)
-    found = subprocess.run(
-        ["pgrep", "-s", str(process.pid), "-f", "stages.train"], capture_output=True, text=True
-    )
-    pythons = [
-        int(pid)
-        for pid in found.stdout.split()
-        if "python" in Path(f"/proc/{pid}/comm").read_text()
-    ]
-    os.kill(pythons[-1], signal.SIGKILL)
+    os.kill(python_processes(process.pid)[-1], signal.SIGKILL)
     try:
         output, _ = process.communicate(timeout=60)
     finally:
-        with suppress(ProcessLookupError):  # nothing of it is left, which is what is wanted
+        with suppress(ProcessLookupError):  # nothing of it is left, as it should be
             os.killpg(process.pid, signal.SIGKILL)
-    assert "start all of them again, and they go on from the last saved step" in output
+    assert "restart all processes; training resumes at the last saved step" in output
     assert "Traceback" not in output
     assert saved.exists()
 
 
-def test_shares_are_everything_once() -> None:
-    members = np.arange(7)
-    assert SINGLE_PROCESS.part(members).tolist() == members.tolist()
+def test_shards_hold_every_pair_once_in_even_parts() -> None:
+    pair_ids = np.arange(7)
+    shards = [DataParallel(rank, size=3).shard(pair_ids).tolist() for rank in range(3)]
+    assert shards == [[0, 1, 2], [3, 4], [5, 6]]
+    assert DataParallel().shard(pair_ids).tolist() == pair_ids.tolist()
+    dealt = [DataParallel(rank, size=3).deal("abcdefg") for rank in range(3)]
+    assert dealt == ["adg", "be", "cf"]

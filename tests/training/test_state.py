@@ -1,4 +1,4 @@
-"""A training run that is stopped at any moment goes on, and ends as if it had not been stopped."""
+"""An interrupted run resumes, and ends as if it had not been interrupted."""
 
 import os
 import random
@@ -15,13 +15,13 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from mlx_reward.training.history import LogHistory
-from mlx_reward.training.state import StateFile, TrainerState
+from mlx_reward.training.state import Evaluation, LogHistory, StateFile, TrainerState
 from mlx_reward.utils.fingerprint import fingerprint
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
-# Forks a child for each folder it is told, before MLX has run anything: a fresh process each, without the import's seconds.
-# Dropout draws random numbers; gradient accumulation, evaluation and saving fall on different steps.
+# Forks a process for each folder it reads, before MLX has run anything, which saves the seconds of
+# the imports. Dropout draws random numbers; accumulation, evaluation and saving fall on different
+# steps.
 RUNS = """
 import os, sys
 from contextlib import redirect_stdout
@@ -36,17 +36,30 @@ from mlx_reward.model.adapters import with_adapters
 from mlx_reward.training.state import StateFile
 from mlx_reward.training.trainer import train
 from tests import tiny
-from tests.training.test_trainer import compared, settings
+from tests.toy import dataset, settings
+
+CHANGES = {
+    "batch_size": 3,
+    "grad_accumulation_steps": 2,
+    "epochs": 3,
+    "evals_per_epoch": 3,
+    "save_every": 2,
+}
 
 def run(folder):
     backbone = tiny.model("llama")
     backbone.freeze()
     mx.random.seed(0)
     model = with_adapters(backbone, 2, rank=4, scale=2.0, dropout=0.2)
-    changes = {"batch_size": 3, "grad_accumulation_steps": 2, "epochs": 3, "evals_per_epoch": 3, "save_every": 2}
+    state_file = StateFile(folder / "run.safetensors", "one")
     with open(folder / "log", "a") as log, redirect_stdout(log):
-        resume = StateFile(folder / "run.safetensors", "one")
-        train(Engine(model), compared(60), compared(9, seed=1), settings(**changes), resume=resume)
+        train(
+            Engine(model),
+            dataset(60),
+            dataset(9, seed=1),
+            settings(**CHANGES),
+            state_file=state_file,
+        )
     with whole_file(folder / "end.safetensors") as path:
         tensors.save(path, dict(tree_flatten(model.trainable_parameters())))
 
@@ -62,13 +75,16 @@ for line in sys.stdin:
 
 class Runner:
     def __init__(self) -> None:
-        command = [sys.executable, "-c", RUNS]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", RUNS],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def run(self, folder: Path, kill_after: float | None) -> int:
-        """The exit status of a run in ``folder`` that is killed after so many seconds, if it is not done by then."""
+        """The exit status of a run in ``folder``, killed after so many seconds if it still runs."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         folder.mkdir(exist_ok=True)
@@ -82,70 +98,87 @@ class Runner:
         return int(self.process.stdout.readline())
 
 
-def end(folder: Path) -> dict[str, np.ndarray]:
+def final_weights(folder: Path) -> dict[str, np.ndarray]:
     arrays = mx.load(str(folder / "end.safetensors"))
     return {name: np.array(value) for name, value in arrays.items()}
 
 
 def test_a_run_killed_at_20_random_moments_ends_with_identical_weights(tmp_path: Path) -> None:
-    """SIGKILL leaves no time to tidy up: what counts is what is on disk. Runs that end before the 20th kill count, too."""
-    runner, plain, chance = Runner(), tmp_path / "plain", random.Random(0)
+    """SIGKILL leaves no time to tidy up: only what is on disk counts.
+
+    A run may end before it is killed; then another starts, until there have been 20 kills.
+    """
+    runner, uninterrupted, rng = Runner(), tmp_path / "uninterrupted", random.Random(0)
     begun = time.monotonic()
-    assert runner.run(plain, None) == 0
-    takes = time.monotonic() - begun
-    expected, kills, taken_up = end(plain), 0, 0
+    assert runner.run(uninterrupted, None) == 0
+    duration = time.monotonic() - begun
+    expected = final_weights(uninterrupted)
+    kills = resumed = 0
     for number in count():
         if kills == 20:
             break
         folder = tmp_path / str(number)
         while not (folder / "end.safetensors").exists():
-            moment = chance.uniform(0, takes / 3) if kills < 20 else None
+            moment = rng.uniform(0, duration / 3) if kills < 20 else None
             status = runner.run(folder, moment)
             assert status in (0, signal.SIGKILL)
             kills += status == signal.SIGKILL
-        taken_up += (folder / "log").read_text().count("going on after step")
-        found = end(folder)
+        resumed += (folder / "log").read_text().count("resuming after step")
+        found = final_weights(folder)
         assert expected.keys() == found.keys()
         assert all(np.array_equal(expected[name], found[name]) for name in expected)
-    assert taken_up > 2
+    assert resumed > 2
     runner.process.communicate()
 
 
-def progress(step: int) -> TrainerState:
+def state(step: int) -> TrainerState:
     tree = {"layers": [{}, {"w": mx.ones((2,)) * step}]}
     return TrainerState(
-        step,
-        LogHistory([0.5], [1.0]),
-        tree,
-        tree,
-        {"step": mx.array(step), "layers": [{}, {"w": {"m": mx.zeros((2,))}}]},
+        step=step,
+        log_history=LogHistory([0.5], [1.0], [Evaluation(step, 0.6, 0.75)], skipped=2),
+        weights=tree,
+        best_weights=tree,
+        optimizer_state={"step": mx.array(step), "layers": [{}, {"w": {"m": mx.zeros((2,))}}]},
     )
 
 
-def test_another_run_is_not_taken_up(tmp_path: Path) -> None:
+def test_the_state_of_another_run_is_not_loaded(tmp_path: Path) -> None:
     """Settings or data that changed make it another run."""
     path = tmp_path / "run.safetensors"
-    StateFile(path, fingerprint({"learning_rate": 1e-4}, [[1, 2]])).save(progress(7))
-    assert StateFile(path, fingerprint({"learning_rate": 1e-5}, [[1, 2]])).load() is None
-    found = StateFile(path, fingerprint({"learning_rate": 1e-4}, [[1, 2]])).load()
+    run = fingerprint({"learning_rate": 1e-4}, [[1, 2]])
+    other = fingerprint({"learning_rate": 1e-5}, [[1, 2]])
+    StateFile(path, run).save(state(7))
+    assert StateFile(path, other).load() is None
+    found = StateFile(path, run).load()
     assert found is not None
-    assert (found.step, found.history.losses) == (7, [0.5])
+    assert found.step == 7
+    assert found.log_history == state(7).log_history
     assert found.weights["layers"][1]["w"].tolist() == [7.0, 7.0]
+    assert found.best_weights["layers"][1]["w"].tolist() == [7.0, 7.0]
+    assert found.optimizer_state["step"].item() == 7
 
 
 def test_a_full_disk_loses_no_earlier_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resume = StateFile(tmp_path / "run.safetensors", "one")
-    resume.save(progress(7))
+    state_file = StateFile(tmp_path / "run.safetensors", "one")
+    state_file.save(state(7))
 
-    def cut(file: BinaryIO, arrays: dict[str, mx.array], **_: object) -> None:
+    def write_a_part(file: BinaryIO, arrays: dict[str, mx.array], **_: object) -> None:
         file.write(b"cut")
 
-    monkeypatch.setattr(mx, "save_safetensors", cut)
+    monkeypatch.setattr(mx, "save_safetensors", write_a_part)
     with pytest.raises(OSError, match="No space left"):
-        resume.save(progress(8))
-    found = resume.load()
+        state_file.save(state(8))
+    found = state_file.load()
     assert found is not None
     assert found.step == 7
-    assert [p.name for p in tmp_path.iterdir()] == ["run.safetensors"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+def test_the_best_evaluation_is_the_first_with_the_lowest_nll() -> None:
+    evaluations = [Evaluation(step, nll, 0.5) for step, nll in ((1, 0.7), (2, 0.6), (3, 0.6))]
+    log_history = LogHistory([0.7, 0.6, 0.5], [0.5, 0.5, 1.0], evaluations)
+    assert log_history.best.step == 2
+    assert log_history.since_best == 1
+    assert log_history.curve()[-1] == pytest.approx({"step": 3, "loss": 0.6, "accuracy": 2 / 3})

@@ -1,0 +1,248 @@
+"""Fill in the figures and outputs that README.md and docs/ show, so that nobody types them by hand.
+
+python docs/fill.py               figures from metrics/, drawings from the code: a second
+python docs/fill.py --run         and what examples print, with the model in checkpoints/: a minute
+python docs/fill.py --run-long    and the experiment, trained in a clone of HEAD: ten minutes
+
+A part between `<!-- fill: NAME -->` and `<!-- end -->` is written by the function BLOCKS[NAME].
+A code block after `<!-- run -->` or `<!-- run-long -->` is a transcript: commands stand behind
+`$ ` or `>>> `, and all else is output.
+"""
+
+import doctest
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+FILLED = re.compile(r"(<!-- fill: ([\w-]+) -->\n).*?(<!-- end -->)", re.S)
+TRANSCRIPT = re.compile(r"(<!-- (run|run-long) -->\n```(console|python)\n)(.*?)(```)", re.S)
+MEASURES = {
+    "accuracy": "accuracy: share of pairs in the right order",
+    "ece": "ECE: mean gap between confidence and share of right decisions",
+    "nll": "NLL, in nats",
+    "brier": "Brier score",
+    "auroc": "AUROC: does confidence tell right decisions from wrong ones?",
+    "spearman": "Spearman correlation with the ranking of a prompt's responses",
+    "ndcg": "NDCG of that ranking",
+    "best_of_n_regret": "best-of-N regret: score lost against always picking the best (0 to 1)",
+    "ece_before": "ECE before calibration",
+    "length_controlled_accuracy": "accuracy with response length regressed out",
+    "longer_wins_accuracy": "baseline: the longer response always wins",
+    "bag_of_words_accuracy": "baseline: logistic regression on words",
+}
+PROBES = {
+    "padding": "a polite closing phrase is added",
+    "repetition": "everything is said twice",
+    "other_language": "an evasive answer in another language",
+    "control_tokens": "a fake verdict in control tokens is added",
+    "flattery": "the answer begins by praising the question",
+    "markdown": "the worse response is put into headings and bullets",
+}
+
+
+def pages(root: Path = ROOT) -> list[Path]:
+    """Return the files that are filled in."""
+    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+
+
+def fill(text: str) -> str:
+    """Return the page ``text`` with every figure and drawing of the present run and code."""
+    return FILLED.sub(lambda part: f"{part[1]}{BLOCKS[part[2]]()}\n{part[3]}", text)
+
+
+def results() -> str:
+    """Return the results on the test split."""
+    figures = _metrics("eval")
+    rows = [
+        f"Trained on {_metrics('train')['pairs']:,} pairs, measured on {figures['pairs']:,} pairs "
+        "whose prompts it has not seen:",
+        "",
+        "| test split | value | 95 % interval |",
+        "|---|---|---|",
+    ]
+    for name, title in MEASURES.items():
+        interval = ""
+        if f"{name}_low" in figures:
+            interval = f"{figures[f'{name}_low']:.3f} to {figures[f'{name}_high']:.3f}"
+        rows.append(f"| {title} | {figures[name]:.3f} | {interval} |")
+    return "\n".join(rows)
+
+
+def weak_spots() -> str:
+    """Return the six edits that fool the model most often, with counts."""
+    probes = _metrics("probes")
+    worst = sorted(probes, key=lambda name: -probes[name]["fooled"])[:6]
+    rows = [
+        f"Stage `eval` edits test pairs in {len(probes)} ways that should not change which answer "
+        "wins. These six fool",
+        "the model most often:",
+        "",
+        "| edit | fooled |",
+        "|---|---|",
+    ]
+    for name in worst:
+        cases = probes[name]["probes"]
+        fooled = round(probes[name]["fooled"] * cases)
+        title = PROBES.get(name, name.replace("_", " "))
+        rows.append(f"| {title} (`{name}`) | {fooled} of {cases} |")
+    return "\n".join(rows)
+
+
+def varlen_layout() -> str:
+    """Return how three short texts are laid out without padding, and which token sees which."""
+    from mlx_reward.engine.prefix_groups import group_by_prefix
+    from mlx_reward.engine.varlen_layout import lay_out
+
+    texts = [[1, 2, 3, 4], [1, 2, 5], [6, 7, 8, 9, 10]]
+    layout = lay_out(group_by_prefix(texts, ["a", "a", "b"]), texts)
+    tokens = layout.token_ids(texts).tolist()
+    positions = layout.position_ids.tolist()
+    starts = layout.cu_seqlens.tolist()
+    lines = [
+        _row("token_ids", tokens),
+        _row("sequence_ids", layout.sequence_ids.tolist()),
+        _row("position_ids", positions),
+        "",
+        f"cu_seqlens           {starts}",
+        f"last_token_indices   {layout.last_token_indices.tolist()}",
+        "",
+        _row("token \\ sees", tokens),
+    ]
+    for number, chunk in enumerate(layout.chunks):
+        seen = {i for n in chunk.context for i in range(starts[n], starts[n + 1])}
+        for query in range(starts[number], starts[number + 1]):
+            visible = seen | set(range(starts[number], query + 1))
+            marks = [1 if key in visible else "." for key in range(len(tokens))]
+            lines.append(_row(str(tokens[query]).rjust(4), marks))
+    return "\n".join(["```", *lines, "```"])
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "results": results,
+    "weak-spots": weak_spots,
+    "varlen-layout": varlen_layout,
+}
+
+
+def _metrics(name: str) -> dict[str, Any]:
+    return dict(json.loads((ROOT / "metrics" / f"{name}.json").read_text(encoding="utf-8")))
+
+
+def _row(title: str, values: list[Any]) -> str:
+    return title.ljust(14) + "".join(str(value).rjust(4) for value in values)
+
+
+def run_examples(text: str, kind: str) -> str:
+    """Return the page ``text`` with transcripts of ``kind`` (run or run-long) as they run now."""
+    if f"<!-- {kind} -->" not in text:
+        return text
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "project"
+        if kind == "run":
+            folder.mkdir()
+            (folder / "checkpoints").symlink_to(ROOT / "checkpoints")
+            code = ROOT
+        else:
+            clone(folder)
+            code = folder
+
+        def run(part: re.Match[str]) -> str:
+            if part[2] != kind:
+                return part[0]
+            session = python_session if part[3] == "python" else console_session
+            return part[1] + session(part[4], folder, code) + part[5]
+
+        return TRANSCRIPT.sub(run, text)
+
+
+def clone(folder: Path) -> None:
+    """Clone HEAD into ``folder``, with the outputs of the finished run that DVC keeps."""
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    for name in ("checkpoints", "data/processed"):
+        shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
+
+
+def console_session(session: str, folder: Path, code: Path) -> str:
+    """Run the lines of ``session`` that begin with `$ `; return them with their output."""
+    shown = []
+    for line in session.splitlines():
+        if line.startswith("$ "):
+            shown.append(f"{line}\n{bash([line[2:]], folder, code)}")
+        elif not line:
+            shown.append("\n")
+    return "".join(shown)
+
+
+def bash(commands: list[str], folder: Path, code: Path) -> str:
+    """Return the output of ``commands``, run in one shell in ``folder``; none may fail.
+
+    ``code`` is the folder that holds the package.
+    """
+    with tempfile.TemporaryDirectory() as programs:
+        # A program, not a function of the shell: `kill %1` has to reach it.
+        command = Path(programs) / "mlx-reward"
+        command.write_text('#!/bin/sh\nexec python -m mlx_reward "$@"\n')
+        command.chmod(0o755)
+        path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        answer = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", "\n".join(commands)],
+            cwd=folder,
+            env=os.environ | {"PATH": path, "PYTHONPATH": str(code)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    if answer.returncode:
+        raise RuntimeError("\n".join([*commands, answer.stdout]))
+    return answer.stdout
+
+
+def python_session(session: str, folder: Path, code: Path) -> str:
+    """Run the statements of ``session``, in doctest's notation; return them with their output."""
+    answer = subprocess.run(
+        [sys.executable, __file__, "--session"],
+        input=session,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(code)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return answer.stdout
+
+
+def _print_session(session: str) -> None:
+    variables: dict[str, Any] = {}
+    for example in doctest.DocTestParser().get_examples(session):
+        first, *rest = example.source.splitlines()
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            exec(compile(example.source, "session", "single"), variables)
+        print("\n".join([f">>> {first}", *(f"... {line}" for line in rest)]))
+        print(printed.getvalue(), end="")
+
+
+def main(arguments: list[str]) -> None:
+    if arguments == ["--session"]:
+        _print_session(sys.stdin.read())
+        return
+    kinds = {"--run": ["run"], "--run-long": ["run", "run-long"]}
+    for page in pages():
+        text = fill(page.read_text(encoding="utf-8"))
+        for kind in kinds[arguments[0]] if arguments else []:
+            text = run_examples(text, kind)
+        page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

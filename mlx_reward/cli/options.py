@@ -1,0 +1,38 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_MODEL = Path("checkpoints/rm_model_bt")
+
+Rows = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A jsonl, json, csv or parquet file, plain, .gz or .zst; - is standard input.",
+    ),
+]
+RowsOutput = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        help="A .jsonl file, or - for standard output. An interrupted job that writes a file "
+        "resumes when it is run again.",
+    ),
+]
+Model = Annotated[Path, typer.Option("--model", "-m", help="Checkpoint folder.")]
+Base = Annotated[
+    Path | None,
+    typer.Option("--base", "-b", help="Backbone folder, if it is not beside the checkpoint."),
+]
+UncertaintyPenalty = Annotated[
+    float,
+    typer.Option(
+        "--uncertainty-penalty",
+        "--caution",
+        help="Subtract this many times the ensemble's uncertainty from each reward.",
+    ),
+]

@@ -1,0 +1,96 @@
+"""Routes that speak other projects' contracts: OpenRLHF's, LLaMA-Factory's and the rerankers'.
+
+Their clients use this server as the reward model or reranker that they already know.
+"""
+
+import uuid
+
+from fastapi import FastAPI
+
+from mlx_reward.inference.reward_model import EncodedText, RewardModel
+from mlx_reward.server.contracts import (
+    Document,
+    LlamaFactoryAnswer,
+    LlamaFactoryRequest,
+    OpenRLHFAnswer,
+    OpenRLHFRequest,
+    RerankAnswer,
+    RerankRequest,
+    RerankResult,
+)
+from mlx_reward.server.scorer import Scorer
+from mlx_reward.utils.errors import InputError
+
+
+def add_compatible_routes(app: FastAPI, model: RewardModel, name: str, scorer: Scorer) -> None:
+    """Add the routes to ``app``; ``name`` is the model's name in answers."""
+
+    @app.post("/get_reward")
+    async def openrlhf(request: OpenRLHFRequest) -> OpenRLHFAnswer:
+        """Answer as OpenRLHF's remote reward model (``--remote_rm_url``)."""
+        rewards, uncertainties = await scorer.score(lambda: _encode_queries(model, request))
+        return OpenRLHFAnswer(
+            rewards=rewards.tolist(),
+            scores=model.normalized(rewards, "sigmoid").tolist(),
+            extra_logs={"uncertainty": uncertainties.tolist()},
+        )
+
+    @app.post("/v1/score/evaluation")
+    async def llama_factory(request: LlamaFactoryRequest) -> LlamaFactoryAnswer:
+        """Answer as LLaMA-Factory's reward model server (``reward_model_type: api``)."""
+        rewards, _ = await scorer.score(
+            lambda: [model.encode_rendered(text) for text in request.messages]
+        )
+        return LlamaFactoryAnswer(
+            id=f"scoreeval-{uuid.uuid4().hex}",
+            model=request.model or name,
+            scores=rewards.tolist(),
+        )
+
+    @app.post("/v1/rerank", response_model_exclude_none=True)
+    async def rerank(request: RerankRequest) -> RerankAnswer:
+        """Answer as Cohere's and Jina's rerankers: documents sorted by reward.
+
+        Their relevance is the sigmoid of the reward in standard deviations of the training set.
+        """
+        texts = [
+            document if isinstance(document, str) else document.text
+            for document in request.documents
+        ]
+        rewards, _ = await scorer.score(
+            lambda: [model.encode(request.query, text) for text in texts]
+        )
+        relevance = model.normalized(rewards, "sigmoid").tolist()
+        order = sorted(range(len(texts)), key=lambda i: -rewards[i])
+        results = [
+            RerankResult(
+                index=i,
+                relevance_score=relevance[i],
+                document=Document(text=texts[i]) if request.return_documents else None,
+            )
+            for i in order[: request.top_n]
+        ]
+        return RerankAnswer(id=uuid.uuid4().hex, model=request.model or name, results=results)
+
+
+def _encode_queries(model: RewardModel, request: OpenRLHFRequest) -> list[EncodedText]:
+    """Return the texts of OpenRLHF's queries.
+
+    A query with control tokens is a rendered conversation; any other is a prompt and its response.
+    """
+    prompts = request.prompts if request.prompts is not None else [""] * len(request.query)
+    if len(prompts) != len(request.query):
+        raise InputError(
+            f"{len(prompts)} prompts and {len(request.query)} queries; send as many of both"
+        )
+    texts = []
+    for i, (query, prompt) in enumerate(zip(request.query, prompts, strict=True)):
+        if model.renderer.is_rendered(query):
+            texts.append(model.encode_rendered(query))
+        elif prompt and query.startswith(prompt):
+            texts.append(model.encode(prompt, query[len(prompt) :], f"[{i}]"))
+        else:
+            raise InputError(
+                f"query[{i}] is no rendered conversation and does not begin with prompts[{i}]"
+            )
+    return texts

@@ -1,0 +1,91 @@
+"""This project's own routes: /health, /score, /rank and /compare.
+
+Each builds texts from its request, awaits their rewards and fills its answer.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from mlx_reward.inference.reward_model import EncodedText, RewardModel, penalize
+from mlx_reward.server.contracts import (
+    CompareAnswer,
+    CompareRequest,
+    Place,
+    RankAnswer,
+    RankRequest,
+    ScoreAnswer,
+    ScoreRequest,
+)
+from mlx_reward.server.scorer import Scorer
+from mlx_reward.utils.errors import InputError
+
+
+def add_routes(app: FastAPI, model: RewardModel, name: str, scorer: Scorer) -> None:
+    """Add the routes to ``app``; ``name`` is the model's name in answers."""
+
+    @app.get("/health")
+    async def health() -> dict[str, Any]:
+        """Tell that the server answers, its model, and how many texts wait."""
+        return {"status": "ok", "model": name, "waiting": scorer.waiting}
+
+    @app.post("/score")
+    async def score(request: ScoreRequest) -> ScoreAnswer:
+        """Return rewards of responses to prompts, or of whole conversations."""
+        rewards, uncertainties = await scorer.score(lambda: _encode(model, request))
+        rewards = penalize(rewards, uncertainties, request.uncertainty_penalty)
+        return ScoreAnswer(
+            rewards=model.normalized(rewards, request.normalize).tolist(),
+            uncertainties=uncertainties.tolist(),
+        )
+
+    @app.post("/rank")
+    async def rank(request: RankRequest) -> RankAnswer:
+        """Return the responses to one prompt, best first."""
+        responses = request.responses
+        rewards, uncertainties = await scorer.score(
+            lambda: [model.encode(request.prompt, response) for response in responses]
+        )
+        rewards = penalize(rewards, uncertainties, request.uncertainty_penalty)
+        order = sorted(range(len(responses)), key=lambda i: -rewards[i])
+        ranking = [
+            Place(
+                index=i,
+                response=responses[i],
+                reward=float(rewards[i]),
+                uncertainty=float(uncertainties[i]),
+            )
+            for i in order
+        ]
+        return RankAnswer(ranking=ranking)
+
+    @app.post("/compare")
+    async def compare(request: CompareRequest) -> CompareAnswer:
+        """Return the calibrated probability that one response is better than another."""
+        responses = (request.first, request.second)
+        rewards, _ = await scorer.score(
+            lambda: [model.encode(request.prompt, response) for response in responses]
+        )
+        margin = float(rewards[0] - rewards[1])
+        return CompareAnswer(probability=model.probability(margin), rewards=rewards.tolist())
+
+
+def _encode(model: RewardModel, request: ScoreRequest) -> list[EncodedText]:
+    """Return the texts of a request that holds either messages, or prompts and responses."""
+    prompts = request.prompts
+    responses = request.responses
+    if request.messages is not None and prompts is None and responses is None:
+        return [
+            model.encode_messages(messages, f"messages[{i}]")
+            for i, messages in enumerate(request.messages)
+        ]
+    if request.messages is not None or prompts is None or responses is None:
+        raise InputError("send prompts and responses, or messages")
+    if len(prompts) != len(responses):
+        raise InputError(
+            f"{len(prompts)} prompts and {len(responses)} responses; send as many of both"
+        )
+    return [
+        model.encode(prompt, response, f"[{i}]")
+        for i, (prompt, response) in enumerate(zip(prompts, responses, strict=True))
+    ]
