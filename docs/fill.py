@@ -14,7 +14,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -166,10 +165,10 @@ def run_examples(text: str, kind: str) -> str:
 
 
 def clone(folder: Path) -> None:
-    """Clone HEAD into ``folder``, with the outputs of the finished run that DVC keeps."""
+    """Clone HEAD into ``folder``, with the outputs of its run, which lie in DVC's cache."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
-    for name in ("checkpoints", "data/processed"):
-        shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
+    cache = ROOT / ".dvc" / "cache"
+    bash([f"dvc cache dir --local '{cache}'", "dvc checkout"], folder, code=folder)
 
 
 def console_session(session: str, folder: Path, code: Path) -> str:
