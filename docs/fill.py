@@ -14,7 +14,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,20 +25,6 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 FILLED = re.compile(r"(<!-- fill: ([\w-]+) -->\n).*?(<!-- end -->)", re.S)
 TRANSCRIPT = re.compile(r"(<!-- (run|run-long) -->\n```(console|python)\n)(.*?)(```)", re.S)
-MEASURES = {
-    "accuracy": "accuracy: share of pairs in the right order",
-    "ece": "ECE: mean gap between confidence and share of right decisions",
-    "nll": "NLL, in nats",
-    "brier": "Brier score",
-    "auroc": "AUROC: does confidence tell right decisions from wrong ones?",
-    "spearman": "Spearman correlation with the ranking of a prompt's responses",
-    "ndcg": "NDCG of that ranking",
-    "best_of_n_regret": "best-of-N regret: score lost against always picking the best (0 to 1)",
-    "ece_before": "ECE before calibration",
-    "length_controlled_accuracy": "accuracy with response length regressed out",
-    "longer_wins_accuracy": "baseline: the longer response always wins",
-    "bag_of_words_accuracy": "baseline: logistic regression on words",
-}
 PROBES = {
     "padding": "a polite closing phrase is added",
     "repetition": "everything is said twice",
@@ -61,21 +46,28 @@ def fill(text: str) -> str:
 
 
 def results() -> str:
-    """Return the results on the test split."""
-    figures = _metrics("eval")
-    rows = [
-        f"Trained on {_metrics('train')['pairs']:,} pairs, measured on {figures['pairs']:,} pairs "
+    """Return the results on the test split: the table of metrics, and what to beat."""
+    from mlx_reward.evaluation.metric_table import table_rows
+
+    metrics = _metrics("eval")
+    lines = [
+        f"Trained on {_metrics('train')['pairs']:,} pairs, measured on {metrics['pairs']:,} pairs "
         "whose prompts it has not seen:",
         "",
-        "| test split | value | 95 % interval |",
+        "| metric | value | 95 % interval |",
         "|---|---|---|",
     ]
-    for name, title in MEASURES.items():
-        interval = ""
-        if f"{name}_low" in figures:
-            interval = f"{figures[f'{name}_low']:.3f} to {figures[f'{name}_high']:.3f}"
-        rows.append(f"| {title} | {figures[name]:.3f} | {interval} |")
-    return "\n".join(rows)
+    for row in table_rows(metrics):
+        if row.value is None:
+            continue
+        has_interval = row.low is not None and row.high is not None
+        interval = f"{row.low:.3f} to {row.high:.3f}" if has_interval else ""
+        lines.append(f"| {row.title} | {row.value:.3f} | {interval} |")
+    lines += [
+        f"| baseline: the longer response always wins | {metrics['longer_wins_accuracy']:.3f} | |",
+        f"| baseline: logistic regression on words | {metrics['bag_of_words_accuracy']:.3f} | |",
+    ]
+    return "\n".join(lines)
 
 
 def weak_spots() -> str:
@@ -166,10 +158,10 @@ def run_examples(text: str, kind: str) -> str:
 
 
 def clone(folder: Path) -> None:
-    """Clone HEAD into ``folder``, with the outputs of the finished run that DVC keeps."""
+    """Clone HEAD into ``folder``, with the outputs of its run, which lie in DVC's cache."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
-    for name in ("checkpoints", "data/processed"):
-        shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
+    cache = ROOT / ".dvc" / "cache"
+    bash([f"dvc cache dir --local '{cache}'", "dvc checkout"], folder, code=folder)
 
 
 def console_session(session: str, folder: Path, code: Path) -> str:
