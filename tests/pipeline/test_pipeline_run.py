@@ -181,7 +181,7 @@ def test_two_runs_give_the_same_metrics_to_the_last_digit(finished: Path) -> Non
 
     first = metrics()
     shutil.rmtree(finished / "metrics")
-    for name in STAGES[1:-1]:
+    for name in STAGES[1:]:
         assert stage(finished, name).returncode == 0
     assert metrics() == first
 
