@@ -1,15 +1,15 @@
-"""Which of mlx_lm's architectures train, save, reload and score identically, on tiny random models
-of each.
+"""Try which of mlx_lm's architectures train, save, reload and score identically.
 
-python benchmarks/architectures.py > benchmarks/architectures.md
+    python benchmarks/architectures.py > benchmarks/architectures.md
 
-A configuration is made up from the names of its fields. An architecture that cannot be built from
-it is named with the reason; that is a limit of this script, not of mlx-reward.
+writes the table, from a tiny random model of each; with the name of one architecture as argument it
+prints the row of that one. A configuration is made up from the names of its fields. An architecture
+that cannot be built from it is named with the reason; that is a limit of this script, not of
+mlx-reward.
 """
 
 import dataclasses
 import json
-import pkgutil
 import subprocess
 import sys
 import tempfile
@@ -27,33 +27,24 @@ import numpy as np
 from mlx.utils import tree_flatten, tree_map
 from mlx_lm.tuner.utils import load_adapters
 
-from mlx_reward.engine.engine import Engine, score
+from mlx_reward.engine.engine import Engine
 from mlx_reward.model.adapters import adapter_config, with_adapters
 from mlx_reward.model.network import RewardNetwork
 
 LORA: dict[str, Any] = {"rank": 4, "scale": 2.0, "dropout": 0.0}
 VOCABULARY = 64
-# Fields of ModelArgs by the value they get.
+STEPS = 12
+# Values of the fields of ModelArgs, by name.
 FIELDS: list[tuple[Any, str]] = [
     (64, "vocab_size intermediate_size intermediate_size_mlp"),
-    (
-        32,
-        "hidden_size n_embd d_model moe_intermediate_size shared_expert_intermediate_size dim_model_base",
-    ),
-    (
-        2,
-        "num_hidden_layers num_key_value_heads n_layer n_layers num_experts_per_tok sliding_window_pattern "
-        "num_layers eos_token_id",
-    ),
-    (
-        4,
-        "num_attention_heads n_head n_heads num_experts num_local_experts n_routed_experts num_heads "
-        "conv_kernel time_step_rank",
-    ),
-    (
-        8,
-        "head_dim query_pre_attn_scalar qk_rope_head_dim qk_nope_head_dim v_head_dim state_size rotary_dim",
-    ),
+    (32, "hidden_size n_embd d_model moe_intermediate_size shared_expert_intermediate_size"),
+    (32, "dim_model_base"),
+    (2, "num_hidden_layers num_key_value_heads n_layer n_layers num_layers num_experts_per_tok"),
+    (2, "sliding_window_pattern eos_token_id"),
+    (4, "num_attention_heads n_head n_heads num_heads num_experts num_local_experts"),
+    (4, "n_routed_experts conv_kernel time_step_rank"),
+    (8, "head_dim query_pre_attn_scalar qk_rope_head_dim qk_nope_head_dim v_head_dim"),
+    (8, "state_size rotary_dim"),
     (1e-05, "rms_norm_eps layer_norm_eps norm_eps layer_norm_epsilon norm_epsilon"),
     (10000.0, "rope_theta"),
     (256, "max_position_embeddings n_positions n_ctx"),
@@ -61,11 +52,8 @@ FIELDS: list[tuple[Any, str]] = [
     (1, "n_shared_experts decoder_sparse_step n_group topk_group bos_token_id"),
     ([], "mlp_only_layers"),
     (16, "sliding_window kv_lora_rank q_lora_rank"),
-    (
-        1.0,
-        "partial_rotary_factor logit_scale scale_emb logits_scaling embedding_multiplier residual_multiplier "
-        "rotary_pct routed_scaling_factor",
-    ),
+    (1.0, "partial_rotary_factor rotary_pct logit_scale logits_scaling scale_emb"),
+    (1.0, "embedding_multiplier residual_multiplier routed_scaling_factor"),
     (False, "attention_bias mlp_bias use_qkv_bias use_bias"),
     (50.0, "attn_logit_softcapping"),
     (30.0, "final_logit_softcapping"),
@@ -78,116 +66,142 @@ FIELDS: list[tuple[Any, str]] = [
     (10000, "rotary_emb_base"),
     (0, "first_k_dense_replace pad_token_id"),
 ]
-SIZES = {name: value for value, names in FIELDS for name in names.split()}
-
+VALUES = {name: value for value, names in FIELDS for name in names.split()}
 
 INTRODUCTION = """# Architectures of mlx_lm
 
-Made by `python benchmarks/architectures.py`: a tiny random model of each trains, is saved, reloaded and scored. The last two
-columns are the largest differences of a reward alone and in a batch, and before and after.
+Made by `python benchmarks/architectures.py`: a tiny random model of each trains, is saved, reloaded
+and scored. The last two columns are the largest differences of a reward alone and in a batch, and
+before and after.
 
 | architecture | on a CPU it runs | shares prompts | alone | reloaded |
 |---|---|---|---|---|"""
 
 
 def build(name: str) -> nn.Module:
+    """Return a frozen random model; ValueError names fields for which there is no value."""
     module = import_module(f"mlx_lm.models.{name}")
     fields = dataclasses.fields(module.ModelArgs)
-    known = {f.name: SIZES[f.name] for f in fields if f.name in SIZES}
-    missing = [f.name for f in fields if f.name not in known and _required(f)]
+    values = {f.name: VALUES[f.name] for f in fields if f.name in VALUES}
+    if any(f.name == "model_type" for f in fields):
+        values["model_type"] = name
+    missing = [f.name for f in fields if f.name not in values and _is_required(f)]
     if missing:
         raise ValueError(f"no value for {', '.join(missing)}")
     mx.random.seed(0)
-    model: nn.Module = module.Model(
-        module.ModelArgs(
-            **(known | ({"model_type": name} if "model_type" in {f.name for f in fields} else {}))
-        )
-    )
-    model.update(
-        tree_map(
-            lambda p: p * 1.5 + 0.05 * mx.random.normal(p.shape) if p.dtype == mx.float32 else p,
-            model.parameters(),
-        )
-    )
+    model: nn.Module = module.Model(module.ModelArgs(**values))
+    model.update(tree_map(_spread, model.parameters()))
     mx.eval(model.parameters())
     model.freeze()
     return model
 
 
-def _required(field: "dataclasses.Field[Any]") -> bool:
-    return (
-        field.name != "model_type"
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
-    )
+def _is_required(field: "dataclasses.Field[Any]") -> bool:
+    no_default = field.default is dataclasses.MISSING
+    return no_default and field.default_factory is dataclasses.MISSING
 
 
-def trial(name: str) -> dict[str, str]:
-    """One row of the table: how ``name`` runs, and the largest differences that were seen."""
+def _spread(parameter: mx.array) -> mx.array:
+    """Return a larger and noisier parameter, so that hidden states of texts differ clearly."""
+    if parameter.dtype != mx.float32:
+        return parameter
+    return parameter * 1.5 + 0.05 * mx.random.normal(parameter.shape)
+
+
+def make_texts() -> tuple[list[list[int]], list[int]]:
+    """Return three random responses to each of three prompts, and the prompt of each text."""
     rng = np.random.default_rng(0)
-    prompts = [rng.integers(3, VOCABULARY, n).tolist() for n in (5, 30, 3)]
-    texts = [p + rng.integers(3, VOCABULARY, k).tolist() for p in prompts for k in (3, 20, 9)]
-    owners = [i for i in range(3) for _ in range(3)]
-    model = with_adapters(build(name), -1, **LORA)
-    engine = Engine(model)
+    prompts = [rng.integers(3, VOCABULARY, length).tolist() for length in (5, 30, 3)]
+    texts = []
+    prompt_numbers = []
+    for number, prompt in enumerate(prompts):
+        for length in (3, 20, 9):
+            texts.append(prompt + rng.integers(3, VOCABULARY, length).tolist())
+            prompt_numbers.append(number)
+    return texts, prompt_numbers
 
-    def loss(m: RewardNetwork) -> mx.array:
-        r = engine.forward(texts, owners)
-        return mx.logaddexp(0.0, r[1::3] - r[::3]).mean()
 
-    value_and_grad = nn.value_and_grad(model, loss)
+def fit(engine: Engine, texts: list[list[int]], prompts: list[int]) -> None:
+    """Train on pairs of the texts; ArithmeticError where the loss does not fall."""
+    network = engine.network
+
+    def loss_fn(_: RewardNetwork) -> mx.array:
+        rewards = engine.forward(texts, prompts)
+        return mx.logaddexp(0.0, rewards[1::3] - rewards[::3]).mean()
+
+    value_and_grad = nn.value_and_grad(network, loss_fn)
     losses = []
-    for _ in range(12):
-        value, gradients = value_and_grad(model)
-        model.update(
-            tree_map(lambda p, g: p - 0.005 * mx.sign(g), model.trainable_parameters(), gradients)
-        )
-        mx.eval(model.parameters())
-        losses.append(value.item())
+    for _ in range(STEPS):
+        loss, gradients = value_and_grad(network)
+        weights = network.trainable_parameters()
+        network.update(tree_map(lambda w, g: w - 0.005 * mx.sign(g), weights, gradients))
+        mx.eval(network.parameters())
+        losses.append(loss.item())
     if not losses[-1] < losses[0]:
         raise ArithmeticError(f"the loss went from {losses[0]:.3f} to {losses[-1]:.3f}")
-    together = score(model, texts, owners)
-    alone = np.array([score(model, [text], [0])[0] for text in texts])
+
+
+def reloaded(name: str, network: RewardNetwork) -> RewardNetwork:
+    """Return a new model of the architecture ``name`` with the saved adapters of ``network``."""
+    adapters = dict(tree_flatten(network.backbone.trainable_parameters()))
     with tempfile.TemporaryDirectory() as folder:
-        adapters = dict(tree_flatten(model.backbone.trainable_parameters()))
         mx.save_safetensors(f"{folder}/adapters.safetensors", adapters)
         Path(folder, "adapter_config.json").write_text(json.dumps(adapter_config(-1, **LORA)))
         loaded = RewardNetwork(load_adapters(build(name), folder))
-    loaded.head.update(model.head.parameters())
-    again = score(loaded, texts, owners)
-    return {
-        "runs": "padding-free" if engine.padding_free else "padded",
-        "shares prompts": "yes" if engine.shares_prefix else "no",
-        "alone": f"{np.abs(together - alone).max():.0e}",
-        "reloaded": f"{np.abs(together - again).max():.0e}",
-    }
+    loaded.head.update(network.head.parameters())
+    return loaded
+
+
+def try_architecture(name: str) -> list[str]:
+    """Return the row of ``name``: how it runs, and the largest differences that were seen."""
+    texts, prompts = make_texts()
+    engine = Engine(with_adapters(build(name), -1, **LORA))
+    fit(engine, texts, prompts)
+    together = engine.score(texts, prompts)
+    alone = np.array([engine.score([text], [0])[0] for text in texts])
+    again = Engine(reloaded(name, engine.network)).score(texts, prompts)
+    return [
+        name,
+        "padding-free" if engine.padding_free else "padded",
+        "yes" if engine.shares_prefix else "no",
+        f"{np.abs(together - alone).max():.0e}",
+        f"{np.abs(together - again).max():.0e}",
+    ]
+
+
+def architectures() -> list[str]:
+    """Return the names of mlx_lm's architectures.
+
+    Their files are read, not imported: an import of one of them ends the process.
+    """
+    folder = Path(mlx_lm.models.__path__[0])
+    sources = {path.stem: path.read_text() for path in sorted(folder.glob("*.py"))}
+    return [
+        name
+        for name, source in sources.items()
+        if "class ModelArgs" in source and "class Model(" in source
+    ]
+
+
+def write_table() -> None:
+    """Print a row for each architecture, each tried in a process of its own."""
+    print(INTRODUCTION)
+    failures = []
+    for name in architectures():
+        answer = subprocess.run([sys.executable, __file__, name], capture_output=True, text=True)
+        if answer.returncode == 0:
+            print(answer.stdout.splitlines()[-1], flush=True)
+        else:
+            lines = answer.stderr.strip().splitlines() or ["no message"]
+            failures.append(f"- {name}: {lines[-1][:150]}")
+    print("\nNot shown to work:\n\n" + "\n".join(failures))
 
 
 def main() -> None:
     if len(sys.argv) > 1:
-        print(" | ".join(trial(sys.argv[1]).values()))
-        return
-    names = sorted(
-        m.name for m in pkgutil.iter_modules(mlx_lm.models.__path__) if _is_architecture(m.name)
-    )
-    print(INTRODUCTION)
-    failed = []
-    for name in names:
-        answer = subprocess.run([sys.executable, __file__, name], capture_output=True, text=True)
-        if answer.returncode == 0:
-            print(f"| {name} | {answer.stdout.splitlines()[-1]} |", flush=True)
-        else:
-            failed.append(
-                f"- {name}: {(answer.stderr.strip().splitlines() or ['no message'])[-1][:150]}"
-            )
-    print("\nNot shown to work:\n\n" + "\n".join(failed))
-
-
-def _is_architecture(name: str) -> bool:
-    source = (
-        Path(mlx_lm.models.__path__[0]) / f"{name}.py"
-    ).read_text()  # not imported: one ends the process then
-    return "class ModelArgs" in source and "class Model(" in source
+        print(f"| {' | '.join(try_architecture(sys.argv[1]))} |")
+    else:
+        write_table()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
-"""Convincing arguments of debates never seen: accuracy and rank correlation over seeds, and a
-learning curve as a picture.
+"""Measure quality on debates never seen: accuracy and rank correlation.
 
-python benchmarks/convarg.py [SEED ...] [train.NAME=VALUE ...]  each seed holds out other debates;
-mean and spread (0 1 2) python benchmarks/convarg.py curve [PAIRS ...]                 the first
-seed on ever more pairs: benchmarks/convarg_curve.svg
+    python benchmarks/convarg.py [SEED ...] [train.NAME=VALUE ...]
 
-Data (UKPConvArg1Strict, Habernal & Gurevych 2016) come from the folder that PREFERENCE_DATA names.
-Everything but the split and the number of epochs is the default of params.yaml, chosen on the
-starter set's valid split.
+prints a row for each seed (0 1 2), which holds out debates of its own, and mean and deviation;
+
+    python benchmarks/convarg.py curve [PAIRS ...]
+
+trains on ever more pairs with seed 0 and draws benchmarks/convarg_curve.svg, for which it needs
+requirements-convarg.txt.
+
+Data (UKPConvArg1Strict, Habernal & Gurevych 2016) come from the folder that the environment
+variable PREFERENCE_DATA names. Everything but the split and the number of epochs is the default of
+params.yaml, chosen on the starter set's valid split.
 """
 
 import gzip
@@ -21,101 +25,11 @@ from typing import Any
 
 import numpy as np
 import yaml
-from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("PREFERENCE_DATA", ROOT.parent / "shared" / "data"))
 STAGES = ("base", "data", "split", "train", "calibrate", "eval")
-Row = dict[str, Any]
-
-
-def rankings() -> list[Row]:
-    """The ranked groups, the more convincing the higher: in the file it is the other way round, as
-    its own pairs show.
-    """
-    with gzip.open(DATA / "convarg_rankings.jsonl.gz", "rt") as file:
-        groups = [json.loads(line) for line in file]
-    with gzip.open(DATA / "convarg_pairs.jsonl.gz", "rt") as file:
-        pairs = [json.loads(line) for line in file]
-    score = {
-        (g["prompt"], r): s
-        for g in groups
-        for r, s in zip(g["responses"], g["scores"], strict=True)
-    }
-    both = [
-        (score.get((p["prompt"], p["chosen"])), score.get((p["prompt"], p["rejected"])))
-        for p in pairs
-    ]
-    higher = np.mean([a > b for a, b in both if a is not None and b is not None])
-    sign = 1 if higher > 0.5 else -1
-    return [g | {"scores": [sign * s for s in g["scores"]]} for g in groups]
-
-
-def run(seed: int, pairs: int | None = None, changes: Row | None = None) -> Row:
-    """The pipeline in a copy of the project, the debates of ``seed`` held out; trained on so many
-    pairs, with ``changes``.
-    """
-    with tempfile.TemporaryDirectory() as temporary:
-        project = Path(temporary) / "project"
-        subprocess.run(
-            ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", str(ROOT), str(project)],
-            check=True,
-        )
-        params = yaml.safe_load((project / "params.yaml").read_text())
-        params["data"]["source"] = str(DATA / "convarg_pairs.jsonl.gz")
-        params["split"] |= {"group_by": "debate", "seed": seed}
-        params["train"] |= {"epochs": 1, "seed": seed} | (changes or {})
-        params["eval"] |= {"benchmarks": ["rankings.jsonl"], "probes": 0}
-        (project / "params.yaml").write_text(yaml.safe_dump(params))
-        for stage in STAGES:
-            if stage == "train" and pairs is not None:
-                _cut(project / "data/processed/rm/rm_train.jsonl", pairs, seed)
-            if stage == "eval":
-                lengths = _hold_out(project)
-            subprocess.run(
-                [sys.executable, "-m", f"stages.{stage}"],
-                cwd=project,
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
-        found: Row = json.loads((project / "metrics/eval.json").read_text())
-        valid = json.loads((project / "metrics/calibration.json").read_text())["valid_nll_before"]
-        members = json.loads((project / "metrics/train.json").read_text()).get("members", {})
-        for number, member in members.items():
-            print(
-                f"member {number}: valid NLL {member['valid_nll']:.4f}, test {found['members'][number]}",
-                flush=True,
-            )
-        ranks = json.loads((project / "metrics/benchmarks.json").read_text())["rankings"]
-    return found | {
-        "ranking_spearman": ranks["spearman"],
-        "ranking_groups": ranks["groups"],
-        "length_spearman": lengths,
-        "valid_nll": valid,
-    }
-
-
-def _cut(path: Path, count: int, seed: int) -> None:
-    lines = path.read_text().splitlines(keepends=True)
-    chosen = sorted(np.random.default_rng(seed).permutation(len(lines))[:count].tolist())
-    path.write_text("".join(lines[i] for i in chosen))
-
-
-def _hold_out(project: Path) -> float:
-    """Write the rankings of the held-out debates; the mean rank correlation of their lengths."""
-    prompts = {
-        json.loads(line)["prompt"] for line in (project / "data/processed/rm/rm_test.jsonl").open()
-    }
-    groups = [g for g in rankings() if g["prompt"] in prompts]
-    (project / "rankings.jsonl").write_text("".join(json.dumps(g) + "\n" for g in groups))
-    return float(
-        np.mean(
-            [spearmanr([len(r) for r in g["responses"]], g["scores"]).statistic for g in groups]
-        )
-    )
-
-
 SHOWN = (
     "accuracy",
     "longer_wins_accuracy",
@@ -127,45 +41,158 @@ SHOWN = (
     "pairs",
     "valid_nll",
 )
+Row = dict[str, Any]
 
 
-def seeds(chosen: list[int], changes: Row) -> None:
+def read_rows(name: str) -> list[Row]:
+    """Return the rows of a compressed file of JSON lines."""
+    with gzip.open(DATA / name, "rt") as file:
+        return [json.loads(line) for line in file]
+
+
+def rankings() -> list[Row]:
+    """Return the ranked groups with higher scores for more convincing arguments.
+
+    In the published file it is the other way round, as the pairs show: the sign that agrees with
+    most of them is taken.
+    """
+    groups = read_rows("convarg_rankings.jsonl.gz")
+    scores = {
+        (group["prompt"], response): score
+        for group in groups
+        for response, score in zip(group["responses"], group["scores"], strict=True)
+    }
+    chosen_is_higher = []
+    for pair in read_rows("convarg_pairs.jsonl.gz"):
+        chosen = scores.get((pair["prompt"], pair["chosen"]))
+        rejected = scores.get((pair["prompt"], pair["rejected"]))
+        if chosen is not None and rejected is not None:
+            chosen_is_higher.append(chosen > rejected)
+    sign = 1 if np.mean(chosen_is_higher) > 0.5 else -1
+    return [group | {"scores": [sign * score for score in group["scores"]]} for group in groups]
+
+
+def run(seed: int, pairs: int | None = None, changes: Row | None = None) -> Row:
+    """Return the metrics of the pipeline in a copy of the project.
+
+    The debates of ``seed`` are held out. ``pairs`` is how many are trained on, None all;
+    ``changes`` are settings of section train.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        project = Path(temporary) / "project"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(project)], check=True)
+        _configure(project / "params.yaml", seed, changes or {})
+        for stage in STAGES:
+            if stage == "train" and pairs is not None:
+                _keep_some(project / "data/processed/rm/rm_train.jsonl", pairs, seed)
+            if stage == "eval":
+                length_spearman = _write_test_rankings(project)
+            command = [sys.executable, "-m", f"stages.{stage}"]
+            subprocess.run(command, cwd=project, check=True, stdout=subprocess.DEVNULL)
+        metrics = _read_metrics(project / "metrics")
+    return metrics | {"length_spearman": length_spearman}
+
+
+def _configure(path: Path, seed: int, changes: Row) -> None:
+    params = yaml.safe_load(path.read_text())
+    params["data"]["source"] = str(DATA / "convarg_pairs.jsonl.gz")
+    params["split"] |= {"group_by": "debate", "seed": seed}
+    params["train"] |= {"epochs": 1, "seed": seed} | changes
+    params["eval"] |= {"benchmarks": ["rankings.jsonl"], "probes": 0}
+    path.write_text(yaml.safe_dump(params))
+
+
+def _keep_some(path: Path, count: int, seed: int) -> None:
+    """Keep ``count`` lines of a file, drawn by ``seed``, in their order."""
+    lines = path.read_text().splitlines(keepends=True)
+    drawn = np.random.default_rng(seed).permutation(len(lines))[:count].tolist()
+    path.write_text("".join(lines[i] for i in sorted(drawn)))
+
+
+def _write_test_rankings(project: Path) -> float:
+    """Write the rankings of the held-out debates; return how well their lengths rank them.
+
+    That is the mean over rankings of Spearman's correlation of length and score.
+    """
+    test = (project / "data/processed/rm/rm_test.jsonl").read_text().splitlines()
+    prompts = {json.loads(line)["prompt"] for line in test}
+    groups = [group for group in rankings() if group["prompt"] in prompts]
+    lines = [json.dumps(group) + "\n" for group in groups]
+    (project / "rankings.jsonl").write_text("".join(lines))
+    correlations = []
+    for group in groups:
+        lengths = [len(response) for response in group["responses"]]
+        correlations.append(spearmanr(lengths, group["scores"]).statistic)
+    return float(np.mean(correlations))
+
+
+def _read_metrics(folder: Path) -> Row:
+    """Return what is shown of the files in ``folder``; print a line for each member."""
+    metrics: Row = _read(folder / "eval.json")
+    members = _read(folder / "train.json").get("members", {})
+    for number, member in members.items():
+        test = metrics["members"][number]
+        print(f"member {number}: valid NLL {member['valid_nll']:.4f}, test {test}", flush=True)
+    ranking = _read(folder / "benchmarks.json")["rankings"]
+    return metrics | {
+        "ranking_spearman": ranking["spearman"],
+        "ranking_groups": ranking["groups"],
+        "valid_nll": _read(folder / "calibration.json")["valid_nll_before"],
+    }
+
+
+def _read(path: Path) -> Row:
+    found: Row = json.loads(path.read_text())
+    return found
+
+
+def run_seeds(seeds: list[int], changes: Row) -> None:
+    """Print a row for each seed, then mean and deviation."""
     print(f"{'seed':>5}" + "".join(f"{name:>22}" for name in SHOWN))
     rows = []
-    for seed in chosen:
-        rows.append(run(seed, changes=changes))
-        print(f"{seed:>5}" + "".join(f"{rows[-1][name]:>22.4f}" for name in SHOWN), flush=True)
-    for name, measure in (("mean", np.mean), ("sd", np.std)):
-        print(f"{name:>5}" + "".join(f"{measure([row[n] for row in rows]):>22.4f}" for n in SHOWN))
+    for seed in seeds:
+        metrics = run(seed, changes=changes)
+        rows.append([metrics[name] for name in SHOWN])
+        _print_row(str(seed), rows[-1])
+    _print_row("mean", np.mean(rows, axis=0).tolist())
+    _print_row("sd", np.std(rows, axis=0).tolist())
 
 
-def curve(sizes: list[int]) -> None:
+def _print_row(name: str, values: list[float]) -> None:
+    print(f"{name:>5}" + "".join(f"{value:>22.4f}" for value in values), flush=True)
+
+
+def run_curve(sizes: list[int]) -> None:
+    """Print a line for each number of pairs, and draw them."""
     rows = []
     for size in sizes:
-        rows.append(run(0, size))
-        print(
-            f"{size:>6} pairs: accuracy {rows[-1]['accuracy']:.4f}, Spearman {rows[-1]['ranking_spearman']:.4f}",
-            flush=True,
-        )
+        row = run(0, pairs=size)
+        figures = f"accuracy {row['accuracy']:.4f}, Spearman {row['ranking_spearman']:.4f}"
+        print(f"{size:>6} pairs: {figures}", flush=True)
+        rows.append(row)
+    draw_curve(sizes, rows, ROOT / "benchmarks" / "convarg_curve.svg")
+
+
+def draw_curve(sizes: list[int], rows: list[Row], target: Path) -> None:
+    """Draw accuracy against training pairs; ``rows`` are the metrics for each of ``sizes``."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
-    middle = np.array([row["accuracy"] for row in rows])
-    spread = [
-        middle - [row["accuracy_low"] for row in rows],
-        np.array([row["accuracy_high"] for row in rows]) - middle,
-    ]
+    accuracy = np.array([row["accuracy"] for row in rows])
+    low = np.array([row["accuracy_low"] for row in rows])
+    high = np.array([row["accuracy_high"] for row in rows])
     axes.errorbar(
         sizes,
-        middle,
-        yerr=spread,
+        accuracy,
+        yerr=[accuracy - low, high - accuracy],
         marker="o",
         capsize=3,
         color="#2463a6",
         label="accuracy, 95 % interval",
     )
-    axes.axhline(
-        rows[0]["longer_wins_accuracy"], color="#888888", linestyle="--", label="the longer one"
-    )
+    longer_wins = rows[0]["longer_wins_accuracy"]
+    axes.axhline(longer_wins, color="#888888", linestyle="--", label="the longer one")
     axes.set(
         xscale="log",
         xlabel="training pairs",
@@ -175,17 +202,22 @@ def curve(sizes: list[int]) -> None:
     )
     axes.minorticks_off()
     axes.legend(frameon=False, loc="lower right")
-    figure.savefig(
-        ROOT / "benchmarks" / "convarg_curve.svg", metadata={"Date": None}, facecolor="white"
-    )
+    figure.savefig(target, metadata={"Date": None}, facecolor="white")
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["curve"]:
+        run_curve([int(size) for size in arguments[1:]] or [250, 500, 1000, 2000, 4000])
+        return
+    seeds = [int(argument) for argument in arguments if "=" not in argument]
+    changes = {}
+    for argument in arguments:
+        if "=" in argument:
+            name, value = argument.removeprefix("train.").split("=", 1)
+            changes[name] = yaml.safe_load(value)
+    run_seeds(seeds or [0, 1, 2], changes)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["curve"]:
-        curve([int(a) for a in sys.argv[2:]] or [250, 500, 1000, 2000, 4000])
-    else:
-        changes = dict(a.removeprefix("train.").split("=", 1) for a in sys.argv[1:] if "=" in a)
-        numbers = [int(a) for a in sys.argv[1:] if "=" not in a]
-        seeds(
-            numbers or [0, 1, 2], {name: yaml.safe_load(value) for name, value in changes.items()}
-        )
+    main()

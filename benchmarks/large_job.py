@@ -1,8 +1,9 @@
-"""`mlx-reward score` over many rows, killed again and again, against the same job left alone: the
-files must be equal.
+"""Kill `mlx-reward score` again and again, and compare its file with that of a job left alone.
 
-python benchmarks/large_job.py [ROWS] [KILLS]      100,000 rows and 5 kills, on a tiny random model:
-what is tested is the job
+    python benchmarks/large_job.py [ROWS] [KILLS]
+
+scores 100,000 rows and kills the job 5 times. The files must be equal, else the exit code is 1. The
+model is tiny and random, for it is the job that is tested.
 """
 
 import json
@@ -21,74 +22,73 @@ import mlx_reward.cpu  # noqa: F401  # before mlx
 from tests.exchange.test_exchange import trained
 
 ROOT = Path(__file__).parents[1]
+PROMPTS = 5000
 
 
-def peak_memory(pid: int) -> float:
-    """MB that a process held at most."""
-    fields = dict(
-        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
-    )
-    return int(fields.get("VmHWM", "0").split()[0]) / 1e3
+def write_rows(path: Path, count: int, rng: random.Random) -> None:
+    """Write rows to score."""
+    with path.open("w") as file:
+        for n in range(count):
+            row = {
+                "id": n,
+                "prompt": f"question {n % PROMPTS}",
+                "response": "word " * rng.randint(1, 12),
+            }
+            file.write(json.dumps(row) + "\n")
 
 
-def score(folder: Path, target: Path, seconds: float | None = None) -> tuple[float, float]:
-    """Run the command, killed after ``seconds``; its time and its peak memory."""
-    command = [
-        sys.executable,
-        "-m",
-        "mlx_reward",
-        "score",
-        str(folder / "rows.jsonl"),
-        "-o",
-        str(target),
-    ]
-    begun = time.monotonic()
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([*command, "-m", str(folder / "rm_model_bt")], env=environment)
+def peak_mb(pid: int) -> float:
+    """Return the memory that a process held at most; 0 when it has just ended."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1e3
+    return 0.0
+
+
+def score(folder: Path, target: Path, kill_after: float | None = None) -> tuple[float, float]:
+    """Run the command, killed after so many seconds; return its time and its peak memory."""
+    command = [sys.executable, "-m", "mlx_reward", "score", str(folder / "rows.jsonl")]
+    command += ["-o", str(target), "-m", str(folder / "rm_model_bt")]
+    start = time.monotonic()
+    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)})
     memory = 0.0
     while process.poll() is None:
-        memory = max(memory, peak_memory(process.pid))
+        memory = max(memory, peak_mb(process.pid))
         time.sleep(0.2)
-        if seconds is not None and time.monotonic() - begun > seconds:
+        if kill_after is not None and time.monotonic() - start > kill_after:
             process.send_signal(signal.SIGKILL)
             process.wait()
-    return time.monotonic() - begun, memory
+    return time.monotonic() - start, memory
+
+
+def compare(folder: Path, rows: int, kills: int) -> bool:
+    """Score the same rows twice; return whether the files are equal."""
+    rng = random.Random(0)
+    trained(folder, "llama", bits=4)
+    write_rows(folder / "rows.jsonl", rows, rng)
+    whole = folder / "whole.jsonl"
+    seconds, memory = score(folder, whole)
+    print(f"left alone: {seconds:.0f} s, at most {memory:.0f} MB", flush=True)
+
+    resumed = folder / "resumed.jsonl"
+    for _ in range(kills):
+        score(folder, resumed, kill_after=seconds * rng.uniform(0.05, 0.9) / kills)
+        done = sum(part.stat().st_size for part in folder.glob("resumed.jsonl.*.part"))
+        print(f"killed at {done / whole.stat().st_size:.1%} of the file", flush=True)
+    score(folder, resumed)
+    content = resumed.read_bytes()
+    same = content == whole.read_bytes()
+    lines = content.count(b"\n")
+    print(f"{lines} rows, {'the same file' if same else 'ANOTHER FILE'}")
+    return same
 
 
 def main() -> None:
-    rows, kills = (
-        int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((1, 100_000), (2, 5))
-    )
-    chance = random.Random(0)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        trained(folder, "llama", bits=4)
-        with (folder / "rows.jsonl").open("w") as file:
-            for n in range(rows):
-                file.write(
-                    json.dumps(
-                        {
-                            "id": n,
-                            "prompt": f"question {n % 5000}",
-                            "response": "word " * chance.randint(1, 12),
-                        }
-                    )
-                    + "\n"
-                )
-        whole, memory = score(folder, folder / "whole.jsonl")
-        print(f"left alone: {whole:.0f} s, at most {memory:.0f} MB", flush=True)
-        for _ in range(kills):
-            score(folder, folder / "out.jsonl", whole * chance.uniform(0.05, 0.9) / kills)
-            done = sum(p.stat().st_size for p in folder.glob("out.jsonl.*.part"))
-            print(
-                f"killed at {done / (folder / 'whole.jsonl').stat().st_size:.1%} of the file",
-                flush=True,
-            )
-        score(folder, folder / "out.jsonl")
-        same = (folder / "out.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
-        count = sum(1 for _ in (folder / "out.jsonl").open())
-    print(f"{count} rows, {'the same file' if same else 'ANOTHER FILE'}")
-    sys.exit(not same)
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    kills = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    with tempfile.TemporaryDirectory() as folder:
+        same = compare(Path(folder), rows, kills)
+    sys.exit(0 if same else 1)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""How far the trained model in checkpoints/ gets on sets that others measure on, as eval.benchmarks
-scores them.
+"""Measure the trained model in checkpoints/ on sets that others measure on.
 
-python benchmarks/outside_sets.py FILE ...
+    python benchmarks/outside_sets.py FILE ...
+
+Each file is scored as eval.benchmarks scores it; its kind is recognised.
 """
 
 import sys
@@ -17,6 +18,23 @@ from mlx_reward.model import checkpoint
 from mlx_reward.utils.arrays import Array
 
 ROOT = Path(__file__).parents[1]
+SHOWN = ("score", "accuracy", "spearman", "kendall", "ndcg", "best_of_n_regret")
+
+
+def show(source: str, metrics: dict[str, Any]) -> None:
+    """Print the metrics of one file, with their intervals, and those of its parts."""
+    questions = f"{metrics['questions']} questions, {metrics['unusable']} unusable"
+    print(f"{name(source)}: {metrics['kind']}, {questions}")
+    for key in SHOWN:
+        if key not in metrics:
+            continue
+        interval = ""
+        if f"{key}_low" in metrics:
+            interval = f"{metrics[f'{key}_low']:.3f} to {metrics[f'{key}_high']:.3f}"
+        print(f"  {key:<18}{metrics[key]:.4f}  {interval}")
+    parts = metrics.get("sections") or metrics.get("subsets") or {}
+    for part, value in parts.items():
+        print(f"    {part:<30}{value}", flush=True)
 
 
 def main() -> None:
@@ -29,20 +47,7 @@ def main() -> None:
         return mean_and_deviation(ensemble.score(texts, prompts))[0]
 
     for source in sys.argv[1:]:
-        found: dict[str, Any] = measure(source, renderer, score)
-        print(
-            f"{name(source)}: {found['kind']}, {found['questions']} questions, {found['unusable']} unusable"
-        )
-        for key in ("score", "accuracy", "spearman", "kendall", "ndcg", "best_of_n_regret"):
-            if key in found:
-                interval = (
-                    f"{found[f'{key}_low']:.3f} to {found[f'{key}_high']:.3f}"
-                    if f"{key}_low" in found
-                    else ""
-                )
-                print(f"  {key:<18}{found[key]:.4f}  {interval}")
-        for part, value in (found.get("sections") or found.get("subsets") or {}).items():
-            print(f"    {part:<30}{value}", flush=True)
+        show(source, measure(source, renderer, score))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""TRL and transformers on torch, on the work that speed.py hands them; their environment is
-requirements-peer.txt.
+"""Run TRL and transformers on torch on the work that speed.py hands them.
 
-python benchmarks/peer.py JOB WORK.json MODEL.gguf bfloat16|float32        (speed.py calls this)
+    python benchmarks/peer.py train|score WORK.json MODEL.gguf bfloat16|float32
+
+speed.py calls this in an environment with requirements-peer.txt. It prints seconds, how many units
+of work were done in them, and the peak of memory, as a JSON object.
 """
 
 import json
@@ -21,24 +23,28 @@ DEVICE = (
 )
 
 
+LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+BLOCKS = 30  # of the backbone
+BATCH_SIZE = 8
+WARM_UP_STEPS = 2  # not timed
+
+
 def load(gguf: str, dtype: torch.dtype) -> tuple[Any, Any]:
-    """The same weights as ours, with a head for one reward."""
+    """Return mlx-reward's backbone with a head for one reward, and its tokenizer."""
     folder, file = gguf.rsplit("/", 1)
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
     model = AutoModelForSequenceClassification.from_pretrained(
         folder, gguf_file=file, num_labels=1, dtype=dtype
     )
-    model.is_quantized = False  # the weights were unpacked on the way in, but the trainer would refuse them for their origin
+    # The weights were unpacked on the way in, but the trainer would refuse them for their origin.
+    model.is_quantized = False
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     model.config.pad_token_id = tokenizer.pad_token_id
     return model.to(DEVICE), tokenizer
 
 
-LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-
-
 class Clock(TrainerCallback):  # type: ignore[misc]  # torch's environment has no mypy
-    """Times of the step ends."""
+    """Notes when each step ends."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []
@@ -48,64 +54,88 @@ class Clock(TrainerCallback):  # type: ignore[misc]  # torch's environment has n
 
 
 def train(work: dict[str, Any], gguf: str, dtype: torch.dtype) -> dict[str, float]:
-    """Seconds a pair of TRL's RewardTrainer, the first two steps left out."""
+    """Time some steps of TRL's RewardTrainer; units are pairs."""
     from datasets import Dataset
     from peft import LoraConfig
     from trl import RewardConfig, RewardTrainer
 
     model, tokenizer = load(gguf, dtype)
     layers = work["layers"]
-    lora = LoraConfig(r=8, lora_alpha=16, lora_dropout=0, target_modules=LINEAR, task_type="SEQ_CLS",
-                      layers_to_transform=None if layers < 0 else list(range(30 - layers, 30)))  # fmt: skip
+    lora = LoraConfig(
+        r=8,
+        lora_alpha=16,
+        lora_dropout=0,
+        target_modules=LINEAR,
+        task_type="SEQ_CLS",
+        layers_to_transform=None if layers < 0 else list(range(BLOCKS - layers, BLOCKS)),
+    )
+    clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        config = RewardConfig(folder, per_device_train_batch_size=8, max_steps=work["steps"], max_length=1024,
-                              learning_rate=1e-4, bf16=False, gradient_checkpointing=False, report_to="none",
-                              use_cpu=DEVICE == "cpu", save_strategy="no", logging_strategy="no", disable_tqdm=True,
-                              train_sampling_strategy="group_by_length" if work.get("group") else "random")  # fmt: skip
-        clock = Clock()
-        data = Dataset.from_list(work["pairs"])
-        RewardTrainer(
+        config = RewardConfig(
+            folder,
+            per_device_train_batch_size=BATCH_SIZE,
+            max_steps=work["steps"],
+            max_length=1024,
+            learning_rate=1e-4,
+            bf16=False,
+            gradient_checkpointing=False,
+            report_to="none",
+            use_cpu=DEVICE == "cpu",
+            save_strategy="no",
+            logging_strategy="no",
+            disable_tqdm=True,
+        )
+        trainer = RewardTrainer(
             model,
             args=config,
-            train_dataset=data,
+            train_dataset=Dataset.from_list(work["pairs"]),
             processing_class=tokenizer,
             peft_config=lora,
             callbacks=[clock],
-        ).train()
-    return {"seconds": clock.ends[-1] - clock.ends[1], "units": 8 * (len(clock.ends) - 2)}
+        )
+        trainer.train()
+    timed_steps = len(clock.ends) - WARM_UP_STEPS
+    return {
+        "seconds": clock.ends[-1] - clock.ends[WARM_UP_STEPS - 1],
+        "units": BATCH_SIZE * timed_steps,
+    }
 
 
 @torch.no_grad()
 def score(work: dict[str, Any], gguf: str, dtype: torch.dtype) -> dict[str, float]:
-    """Texts sorted by length, in padded batches."""
+    """Time the scoring of texts, sorted by length, in padded batches; units are texts.
+
+    Where ``work`` says so, only every so many a batch is scored, or a text is part of a unit.
+    """
     model, tokenizer = load(gguf, dtype)
     model.eval()
     texts = sorted(work["texts"], key=len)
-    groups = [texts[i : i + work["batch"]] for i in range(0, len(texts), work["batch"])]
-    groups = groups[:: work.get("every", 1)]
-    encoded = [
-        tokenizer(g, return_tensors="pt", padding=True, truncation=True, max_length=1024).to(DEVICE)
-        for g in groups
-    ]
-    model(**encoded[0]).logits.cpu()
+    batches = [texts[i : i + work["batch"]] for i in range(0, len(texts), work["batch"])]
+    batches = batches[:: work.get("every", 1)]
+    encoded = [_encode(tokenizer, batch) for batch in batches]
+    model(**encoded[0]).logits.cpu()  # what only the first call has to do
     start = time.perf_counter()
-    for batch in encoded:
-        model(**batch).logits.cpu()  # waits until it is there
-    tokens = sum(int(batch["attention_mask"].sum()) for batch in encoded)
+    for inputs in encoded:
+        model(**inputs).logits.cpu()  # waits until it is there
+    seconds = time.perf_counter() - start
     return {
-        "seconds": time.perf_counter() - start,
-        "units": sum(map(len, groups)) * work.get("units_a_text", 1),
-        "tokens": tokens,
+        "seconds": seconds,
+        "units": sum(map(len, batches)) * work.get("units_a_text", 1),
+        "tokens": sum(int(inputs["attention_mask"].sum()) for inputs in encoded),
     }
 
 
+def _encode(tokenizer: Any, texts: list[str]) -> Any:
+    inputs = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=1024)
+    return inputs.to(DEVICE)
+
+
 def peak_mb() -> float:
-    """Of the accelerator where there is one that counts, of the process otherwise."""
+    """Return the peak of CUDA memory, or else of this process."""
     if DEVICE == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-        2**20 if sys.platform == "darwin" else 2**10
-    )
+    bytes_a_unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_a_unit / 2**20
 
 
 def main() -> None:

