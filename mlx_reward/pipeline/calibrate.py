@@ -14,19 +14,23 @@ from mlx_reward.evaluation.calibration import FITS, fit_member
 from mlx_reward.evaluation.cross_validation import compared
 from mlx_reward.evaluation.metrics import ece, nll, reliability
 from mlx_reward.model import checkpoint
-from mlx_reward.pipeline import paths
+from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.utils.files import write_json
 
 SAMPLE = 1000  # at most so many margins, for stage eval to compare its own with
 
 
 def main() -> None:
-    settings = read_section(paths.PARAMS, "calibrate", CalibrateSettings)
+    calibrate(read_section(PARAMS, "calibrate", CalibrateSettings), Paths())
+
+
+def calibrate(settings: CalibrateSettings, paths: Paths) -> None:
+    """Fit the calibrator to the margins of valid, and write it with its metrics."""
     bins = settings.ece_bins
-    loaded = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
+    loaded = checkpoint.load(paths.reward_model, paths.base)
     ensemble = Ensemble(Engine(loaded.network), loaded.members)
-    renderer = load_renderer(paths.BASE, loaded.config.max_seq_length, loaded.config.chat_template)
-    valid = tokenize(read_pairs(paths.VALID), renderer)
+    renderer = load_renderer(paths.base, loaded.config.max_seq_length, loaded.config.chat_template)
+    valid = tokenize(read_pairs(paths.valid), renderer)
     rewards = ensemble.score(valid.texts, valid.prompts, "calibrate")
     margins = valid.margins(mean_and_deviation(rewards)[0])
     calibrator = FITS[settings.method](margins)
@@ -40,7 +44,7 @@ def main() -> None:
         "valid_pairs": len(margins),
         **compared(margins, [pair.prompt_key for pair in valid.pairs], bins),
     }
-    write_json(paths.METRICS / "calibration.json", metrics)
+    write_json(paths.metrics / "calibration.json", metrics)
     step = math.ceil(len(margins) / SAMPLE)
     members = [
         dataclasses.asdict(fit_member(settings.method, valid.margins(own), calibrator))
@@ -48,5 +52,5 @@ def main() -> None:
     ]
     calibration = dataclasses.asdict(calibrator)
     calibration |= {"members": members, "margins": margins[::step].tolist()}
-    write_json(paths.CALIBRATION, calibration)
+    write_json(paths.calibration, calibration)
     print(f"temperature {calibrator.temperature:.4f} fitted on {len(margins)} valid pairs")

@@ -18,22 +18,27 @@ from mlx_reward.data.ingest import ingest
 from mlx_reward.data.ratings import Ratings
 from mlx_reward.data.sources.source import open_source
 from mlx_reward.data.stats import DataStats, agreement_metrics, set_aside_counts
-from mlx_reward.pipeline import paths
+from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.utils.files import write_json, write_jsonl
 
 
 def main() -> None:
-    settings = read_section(paths.PARAMS, "data", DataSettings)
-    group_by = read_section(paths.PARAMS, "split", SplitSettings).group_by
+    settings = read_section(PARAMS, "data", DataSettings)
+    group_by = read_section(PARAMS, "split", SplitSettings).group_by
+    write_pairs(settings, group_by, Paths())
+
+
+def write_pairs(settings: DataSettings, group_by: str | None, paths: Paths) -> None:
+    """Convert the rows of the source to pairs, with the value of the field ``group_by`` in each."""
     if Path(settings.source).exists() and not settings.source.startswith("data/"):
         print(
             f"note: {settings.source} is outside data/, so DVC does not see it change; "
             "`dvc repro -f data` reads it again"
         )
     source = open_source(settings)
-    paths.PAIRS.parent.mkdir(parents=True, exist_ok=True)
+    paths.pairs.parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(dir=paths.PAIRS.parent, prefix=".data.") as scratch,
+        tempfile.TemporaryDirectory(dir=paths.pairs.parent, prefix=".data.") as scratch,
         Ratings(Path(scratch)) as ratings,
     ):
         found = gather(
@@ -41,13 +46,13 @@ def main() -> None:
         )
         refuse_if_bad(found, settings)
         stats = DataStats()
-        count = write_jsonl(paths.PAIRS, (pair.to_row() for pair in stats.count(resolve(found))))
-        write_jsonl(paths.REJECTED_ROWS, set_aside_rows(found))
+        count = write_jsonl(paths.pairs, (pair.to_row() for pair in stats.count(resolve(found))))
+        write_jsonl(paths.rejected_rows, set_aside_rows(found))
     agreement = agreement_metrics(found.index.votes())
     print(reason_lines(found), end="")
-    write_json(paths.METRICS / "data.json", set_aside_counts(found) | stats.metrics() | agreement)
+    write_json(paths.metrics / "data.json", set_aside_counts(found) | stats.metrics() | agreement)
     write_json(
-        paths.PLOTS / "subsets.json",
+        paths.plots / "subsets.json",
         [{"subset": name, "pairs": n} for name, n in stats.subsets.most_common(50)],
     )
     print(f"{count} pairs from {found.rows} rows of {settings.source}")

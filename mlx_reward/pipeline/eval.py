@@ -19,23 +19,27 @@ from mlx_reward.evaluation.probes import probes
 from mlx_reward.evaluation.robustness import robustness
 from mlx_reward.evaluation.warnings import warnings
 from mlx_reward.model import checkpoint
-from mlx_reward.pipeline import paths
+from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.report.charts import reliability_svg
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.files import read_json, whole_file, write_json, write_jsonl
 
 
 def main() -> None:
-    settings = read_section(paths.PARAMS, "eval", EvalSettings)
-    calibration = read_json(paths.CALIBRATION, "run `dvc repro calibrate`")
-    loaded = checkpoint.load(paths.REWARD_MODEL, paths.BASE)
+    evaluate(read_section(PARAMS, "eval", EvalSettings), Paths())
+
+
+def evaluate(settings: EvalSettings, paths: Paths) -> None:
+    """Score the test split, probes and benchmark sets, and write what they show."""
+    calibration = read_json(paths.calibration, "run `dvc repro calibrate`")
+    loaded = checkpoint.load(paths.reward_model, paths.base)
     ensemble = Ensemble(Engine(loaded.network), loaded.members)
-    renderer = load_renderer(paths.BASE, loaded.config.max_seq_length, loaded.config.chat_template)
+    renderer = load_renderer(paths.base, loaded.config.max_seq_length, loaded.config.chat_template)
 
     def score(texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> Array:
         return mean_and_deviation(ensemble.score(texts, prompts, "eval"))[0]
 
-    test = tokenize(read_pairs(paths.TEST), renderer)
+    test = tokenize(read_pairs(paths.test), renderer)
     member_rewards = ensemble.score(test.texts, test.prompts, "eval")
     rewards, deviations = mean_and_deviation(member_rewards)
     predictions = Predictions(
@@ -45,7 +49,7 @@ def main() -> None:
         bins=settings.ece_bins,
         member_rewards=member_rewards,
         member_calibrators=tuple(Calibrator.read(member) for member in calibration["members"]),
-        baseline_margins=bag_of_words_margins(read_pairs(paths.TRAIN), test.pairs),
+        baseline_margins=bag_of_words_margins(read_pairs(paths.train), test.pairs),
         valid_margins=calibration["margins"],
     )
     metrics = compute(predictions)
@@ -54,16 +58,16 @@ def main() -> None:
     plots = plot_rows(predictions)
     caption = _caption(metrics)
 
-    write_json(paths.METRICS / "probes.json", probe_metrics)
-    write_jsonl(paths.PROBE_EXAMPLES, examples)
-    write_json(paths.METRICS / "benchmarks.json", benchmarks)
-    write_jsonl(paths.TEST_REWARDS, reward_rows(predictions, deviations))
+    write_json(paths.metrics / "probes.json", probe_metrics)
+    write_jsonl(paths.probe_examples, examples)
+    write_json(paths.metrics / "benchmarks.json", benchmarks)
+    write_jsonl(paths.test_rewards, reward_rows(predictions, deviations))
     for plot, rows in plots.items():
-        write_json(paths.PLOTS / f"{plot}.json", rows)
-    with whole_file(paths.PLOTS / "reliability.svg") as temporary:
+        write_json(paths.plots / f"{plot}.json", rows)
+    with whole_file(paths.plots / "reliability.svg") as temporary:
         svg = reliability_svg(plots["reliability_before"], plots["reliability_after"], caption)
         temporary.write_text(svg, encoding="utf-8")
-    write_json(paths.METRICS / "eval.json", metrics)
+    write_json(paths.metrics / "eval.json", metrics)
     print(caption)
     for warning in warnings(metrics):
         print(f"warning: {warning}")

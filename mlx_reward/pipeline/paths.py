@@ -1,29 +1,35 @@
-"""Every file the pipeline reads or writes, as dvc.yaml declares it."""
+"""Every file that the pipeline reads or writes, as dvc.yaml declares it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
 
-BASE = Path("checkpoints/sft_merged_model")
-REWARD_MODEL = Path("checkpoints/rm_model_bt")
-CALIBRATION = Path("checkpoints/calibration.json")
-TEST_REWARDS = Path("checkpoints/test_rewards.jsonl")
-PROBE_EXAMPLES = Path("checkpoints/probe_examples.jsonl")
 
-PAIRS = Path("data/processed/rm/rm_pairwise_train.jsonl")
-REJECTED_ROWS = Path("data/processed/rm/rejected_rows.jsonl")
-TRAIN = Path("data/processed/rm/rm_train.jsonl")
-VALID = Path("data/processed/rm/rm_valid.jsonl")
-TEST = Path("data/processed/rm/rm_test.jsonl")
+@dataclass(frozen=True)
+class Paths:
+    """Paths from the project's root, where every stage runs."""
 
-METRICS = Path("metrics")
-LIVE = METRICS / "live"  # curves while training runs, where they are asked for
-PLOTS = METRICS / "plots"
-REPORT = METRICS / "report.html"
+    base: Path = Path("checkpoints/sft_merged_model")
+    reward_model: Path = Path("checkpoints/rm_model_bt")
+    calibration: Path = Path("checkpoints/calibration.json")
+    test_rewards: Path = Path("checkpoints/test_rewards.jsonl")
+    probe_examples: Path = Path("checkpoints/probe_examples.jsonl")
 
+    pairs: Path = Path("data/processed/rm/rm_pairwise_train.jsonl")
+    rejected_rows: Path = Path("data/processed/rm/rejected_rows.jsonl")
+    train: Path = Path("data/processed/rm/rm_train.jsonl")
+    valid: Path = Path("data/processed/rm/rm_valid.jsonl")
+    test: Path = Path("data/processed/rm/rm_test.jsonl")
 
-def training_run(member: int) -> Path:
-    """What a member's training is taken up from while it lasts; not an output of DVC, which removes
-    these first.
-    """
-    return Path(f"checkpoints/.training_run-{member}.safetensors")
+    metrics: Path = Path("metrics")
+    plots: Path = Path("metrics/plots")
+    live: Path = Path("metrics/live")  # curves while training runs, where they are asked for
+    report: Path = Path("metrics/report.html")
+
+    def training_run(self, member: int) -> Path:
+        """Return where a member's training is kept while it lasts, to resume it.
+
+        It is no output of DVC, which would remove it first.
+        """
+        return self.reward_model.with_name(f".training_run-{member}.safetensors")

@@ -3,13 +3,13 @@ remote.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
-from mlx_reward.pipeline import paths
 from mlx_reward.utils.errors import InputError
 
 
-def rewards_of(revision: str) -> list[dict[str, Any]]:
+def rewards_of(revision: str, test_rewards: Path) -> list[dict[str, Any]]:
     """The rows of checkpoints/test_rewards.jsonl at the git ``revision``; InputError where they
     cannot be had.
     """
@@ -17,7 +17,7 @@ def rewards_of(revision: str) -> list[dict[str, Any]]:
     from dvc.exceptions import DvcException
 
     try:
-        with dvc_open(str(paths.TEST_REWARDS), rev=revision) as file:
+        with dvc_open(str(test_rewards), rev=revision) as file:
             return [json.loads(line) for line in file]
     except (DvcException, OSError) as error:
         reason = str(error).splitlines()[0]

@@ -16,42 +16,53 @@ from mlx_reward.data.split_stats import (
     vocabulary_overlap,
 )
 from mlx_reward.data.splitting.benchmarks import read_prompts
-from mlx_reward.data.splitting.plan import SPLITS, plan_splits
+from mlx_reward.data.splitting.plan import SPLITS, SplitPlan, plan_splits
 from mlx_reward.evaluation.plot_rows import length_rows
-from mlx_reward.pipeline import paths
+from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.utils.files import deal_lines, write_json
 from mlx_reward.utils.progress import bar
 
+NO_LIMIT = 1 << 20  # tokens: lengths are counted before anything is cut
+
 
 def main() -> None:
-    settings = read_section(paths.PARAMS, "split", SplitSettings)
-    limit = read_section(paths.PARAMS, "train", TrainSettings).max_seq_length
-    with tempfile.TemporaryDirectory(dir=paths.PAIRS.parent, prefix=".split.") as scratch:
-        benchmark = chain.from_iterable(read_prompts(source) for source in settings.exclude)
-        with paths.PAIRS.open("rb") as file:
-            total = sum(1 for _ in file)
-        pairs = bar(iterate_pairs(paths.PAIRS), total=total, what="prompts", unit="pair")
-        planned = plan_splits(pairs, benchmark, settings, Path(scratch))
-    outputs = (paths.TRAIN, paths.VALID, paths.TEST)
-    sizes = deal_lines(paths.PAIRS, outputs, planned.splits)
-    samples = [
-        even_sample(iterate_pairs(path), size) for path, size in zip(outputs, sizes, strict=True)
-    ]
-    lengths = token_lengths(samples[0], load_renderer(paths.BASE, 1 << 20))
-    figures = (
-        {f"{split}_pairs": size for split, size in zip(SPLITS, sizes, strict=True)}
-        | planned.metrics
-        | token_metrics(lengths, limit)
+    settings = read_section(PARAMS, "split", SplitSettings)
+    max_seq_length = read_section(PARAMS, "train", TrainSettings).max_seq_length
+    split(settings, max_seq_length, Paths())
+
+
+def split(settings: SplitSettings, max_seq_length: int, paths: Paths) -> None:
+    """Write the three files of pairs, and how they compare with ``max_seq_length`` and each other."""
+    plan = _plan(settings, paths)
+    outputs = (paths.train, paths.valid, paths.test)
+    sizes = dict(zip(SPLITS, deal_lines(paths.pairs, outputs, plan.splits), strict=True))
+    train, _, test = (
+        even_sample(iterate_pairs(path), size)
+        for path, size in zip(outputs, sizes.values(), strict=True)
     )
-    write_json(
-        paths.METRICS / "split.json",
-        figures | {"vocabulary_overlap": vocabulary_overlap(samples[0], samples[2])},
+    lengths = token_lengths(train, load_renderer(paths.base, NO_LIMIT))
+    metrics = (
+        {f"{name}_pairs": size for name, size in sizes.items()}
+        | plan.metrics
+        | token_metrics(lengths, max_seq_length)
+        | {"vocabulary_overlap": vocabulary_overlap(train, test)}
     )
-    write_json(paths.PLOTS / "tokens.json", length_rows(lengths))
-    print(", ".join(f"{size} pairs in {split}" for split, size in zip(SPLITS, sizes, strict=True)))
+    write_json(paths.metrics / "split.json", metrics)
+    write_json(paths.plots / "tokens.json", length_rows(lengths))
+    print(", ".join(f"{size} pairs in {name}" for name, size in sizes.items()))
     print(
-        f"{figures['groups']} groups of {figures['prompts']} prompts; "
-        f"{figures['prompts_linked']} prompts are nearly another"
+        f"{metrics['groups']} groups of {metrics['prompts']} prompts; "
+        f"{metrics['prompts_linked']} prompts are nearly another"
     )
     if settings.exclude:
-        print(f"{figures['pairs_excluded']} pairs left out: their prompts occur in split.exclude")
+        print(f"{metrics['pairs_excluded']} pairs left out: their prompts occur in split.exclude")
+
+
+def _plan(settings: SplitSettings, paths: Paths) -> SplitPlan:
+    """Decide for each pair which split it goes to."""
+    with paths.pairs.open("rb") as file:
+        total = sum(1 for _ in file)
+    pairs = bar(iterate_pairs(paths.pairs), total=total, what="prompts", unit="pair")
+    excluded = chain.from_iterable(read_prompts(source) for source in settings.exclude)
+    with tempfile.TemporaryDirectory(dir=paths.pairs.parent, prefix=".split.") as scratch:
+        return plan_splits(pairs, excluded, settings, Path(scratch))

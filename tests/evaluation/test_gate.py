@@ -97,8 +97,8 @@ def test_the_rewards_of_another_revision_come_out_of_dvc(
     ):
         subprocess.run(command.split(), check=True)
     write_jsonl(path, run([3.0]))
-    assert [row["logit"] for row in rewards_of("HEAD")] == [1.0, 2.0]
+    assert [row["logit"] for row in rewards_of("HEAD", path.relative_to(tmp_path))] == [1.0, 2.0]
     with pytest.raises(
         InputError, match="gate.against: the test rewards of elsewhere cannot be read"
     ):
-        rewards_of("elsewhere")
+        rewards_of("elsewhere", path.relative_to(tmp_path))
