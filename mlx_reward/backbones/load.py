@@ -6,6 +6,8 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_unflatten
+from mlx_lm.tokenizer_utils import TokenizerWrapper
+from mlx_lm.tokenizer_utils import load as load_tokenizer
 from mlx_lm.utils import load_model
 
 from mlx_reward.utils.errors import InputError
@@ -17,7 +19,7 @@ def load_backbone(folder: Path) -> nn.Module:
     On the CPU its linear layers are float32, elsewhere they stay as stored. InputError where the
     folder is not a model that mlx_lm opens.
     """
-    model = _load(folder)
+    model, _ = _load(folder)
     if mx.default_device() == mx.Device(mx.cpu):
         widen(transformer(model))  # the language-model head is never run
     model.freeze()
@@ -25,22 +27,28 @@ def load_backbone(folder: Path) -> nn.Module:
     return model
 
 
-def load_language_model(folder: Path) -> nn.Module:
-    """Return the mlx_lm model in ``folder``, frozen, to generate with: its head is float32 too."""
-    model = load_backbone(folder)
+def load_language_model(folder: Path) -> tuple[nn.Module, TokenizerWrapper]:
+    """Return the mlx_lm model in ``folder``, frozen, to generate with, and its tokenizer.
+
+    The tokenizer knows all tokens that end a response: Gemma's <end_of_turn> stands in the model's
+    own config alone.
+    """
+    model, config = _load(folder)
     if mx.default_device() == mx.Device(mx.cpu):
         widen(model)
-    return model
+    model.freeze()
+    model.eval()
+    return model, load_tokenizer(folder, eos_token_ids=config.get("eos_token_id"))
 
 
-def _load(folder: Path) -> nn.Module:
+def _load(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     try:
-        model, _ = load_model(folder)
+        model, config = load_model(folder)
     except (FileNotFoundError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{folder}: no backbone that mlx_lm opens ({error}); run `dvc repro base`"
         ) from None
-    return model
+    return model, config
 
 
 def widen(model: nn.Module) -> None:

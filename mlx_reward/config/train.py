@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mlx_reward.config.reader import Settings
 
@@ -22,9 +22,16 @@ class LossSettings(Settings):
     centering: Annotated[float, Field(ge=0)]
 
 
+def _not_zero(num_layers: int) -> int:
+    """Refuse 0, which mlx_lm takes for all blocks."""
+    if num_layers == 0:
+        raise ValueError("0 would leave nothing to train but the head; -1 is all blocks")
+    return num_layers
+
+
 class TrainSettings(Settings):
     fine_tune_type: Literal["lora", "dora", "full"]
-    num_layers: Annotated[int, Field(ge=-1)]
+    num_layers: Annotated[int, Field(ge=-1), AfterValidator(_not_zero)]
     lora: LoraSettings
     head: Literal["linear", "mlp"]
     loss: LossSettings

@@ -3,6 +3,7 @@
 No text from data becomes a control token, and no response is cut.
 """
 
+import bisect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,10 +77,14 @@ class Renderer:
         What is too long loses the oldest turns of the prompt first, then the beginning of its last
         message; the response stays whole. Raises TooLong where the response alone does not fit.
         """
-        for number, messages in enumerate(self._shorter_prompts(as_messages(prompt), response)):
-            tokens = self._encode(_answered(messages, response))
+        messages = as_messages(prompt)
+        tokens = self._encode(_answered(messages, response))
+        if len(tokens) <= self.max_seq_length:
+            return Rendered(tokens, cut=False)
+        for shorter in self._shorter_prompts(messages, response):
+            tokens = self._encode(_answered(shorter, response))
             if len(tokens) <= self.max_seq_length:
-                return Rendered(tokens, cut=number > 0)
+                return Rendered(tokens, cut=True)
         raise TooLong(
             f"the response alone is {len(tokens)} tokens, over max_seq_length "
             f"{self.max_seq_length}; raise train.max_seq_length or shorten the response"
@@ -113,14 +118,30 @@ class Renderer:
         return rendered.rpartition(_STAND_IN_START)[2]
 
     def _shorter_prompts(self, messages: list[Message], response: str) -> Iterator[list[Message]]:
-        """Yield the prompt, then its last turns, ever fewer, then the end of its last message."""
-        yield messages
-        while len(messages) > 1:
-            messages = messages[1:]
-            if messages[0]["role"] == "user" or len(messages) == 1:
-                yield messages
-        whole = messages[-1]["content"]
+        """Yield as many of the prompt's last turns as fit, then the end of its last message."""
+        yield from self._most_turns(messages, response)
+        yield from self._end_of_turn(messages, response)
+
+    def _most_turns(self, messages: list[Message], response: str) -> Iterator[list[Message]]:
+        """Yield the longest end of the prompt that fits, from a user's turn on, if there is one.
+
+        The more turns, the more tokens, so it is found by bisection: trying one turn less at a time
+        would take time quadratic in the length of a conversation.
+        """
+        last = len(messages) - 1
+        starts = [n for n, m in enumerate(messages) if n > 0 and (m["role"] == "user" or n == last)]
+
+        def fits(start: int) -> bool:
+            return len(self._encode(_answered(messages[start:], response))) <= self.max_seq_length
+
+        first_that_fits = bisect.bisect_left(starts, True, key=fits)
+        if first_that_fits < len(starts):
+            yield messages[starts[first_that_fits] :]
+
+    def _end_of_turn(self, messages: list[Message], response: str) -> Iterator[list[Message]]:
+        """Yield the last message of the prompt, ever more of its beginning cut off."""
         last = messages[-1]
+        whole = last["content"]
         keep = len(self._token_ids(whole))
         while keep > 0:
             excess = len(self._encode(_answered([last], response))) - self.max_seq_length

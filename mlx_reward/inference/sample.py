@@ -9,7 +9,6 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm import batch_generate
 from mlx_lm.sample_utils import make_sampler
-from mlx_lm.tokenizer_utils import load
 
 from mlx_reward.backbones.load import load_language_model
 from mlx_reward.data.formats.conversation import read_prompt
@@ -28,8 +27,8 @@ class Sampler:
     def __init__(
         self, folder: Path, count: int, max_tokens: int, temperature: float, top_p: float, seed: int
     ) -> None:
-        self.model = load_language_model(folder)
-        self.tokenizer: Any = load(folder)
+        self.model, tokenizer = load_language_model(folder)
+        self.tokenizer: Any = tokenizer  # its methods carry no types
         self.count = count
         self.max_tokens = max_tokens
         self.seed = seed

@@ -46,18 +46,15 @@ def _encode_row(model: RewardModel, row: Row | BadRow) -> tuple[Row, list[Encode
     if isinstance(row, BadRow):
         return {"error": str(row)}, []
     try:
+        if "messages" in row:
+            return row, [model.encode_messages(row["messages"])]
         return row, [model.encode(prompt, response) for prompt, response in _conversations(row)]
     except InputError as error:
         return row | {"error": str(error)}, []
 
 
 def _conversations(row: Row) -> list[tuple[Any, Any]]:
-    """Return the (prompt, response) tuples of a row."""
-    if "messages" in row:
-        messages = row["messages"]
-        if not isinstance(messages, list) or not messages or not isinstance(messages[-1], dict):
-            raise InputError("field 'messages' is not a list of messages")
-        return [(messages[:-1], messages[-1].get("content"))]
+    """Return the (prompt, response) tuples of a row without messages."""
     if "prompt" not in row:
         raise InputError(f"field 'prompt' is missing; a row needs {SHAPES}")
     if isinstance(row.get("responses"), list) and row["responses"]:

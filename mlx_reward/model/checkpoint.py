@@ -1,10 +1,9 @@
-"""A reward model on disk: adapters as mlx_lm writes them, the head, and what is needed to use both
-again.
+"""A reward model on disk: adapters as mlx_lm writes them, the head, and what both need.
 
 adapters.safetensors, adapter_config.json   open with ``mlx_lm.load(base, adapter_path=...)``
-reward_head.safetensors                     weight (1, D), bias (1,) reward_config.json
-``RewardConfig`` member-2, member-3...                       the first three again for each further
-member of an ensemble
+reward_head.safetensors                     weight (1, D), bias (1,)
+reward_config.json                          ``RewardConfig``
+member-2, member-3...                       the first three again for each further member
 """
 
 import dataclasses

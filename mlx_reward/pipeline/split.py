@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def split(settings: SplitSettings, max_seq_length: int, paths: Paths) -> None:
-    """Write the three files of pairs, and how they compare with ``max_seq_length`` and each other."""
+    """Write the three files of pairs, and how they compare with each other and the limit."""
     plan = _plan(settings, paths)
     outputs = (paths.train, paths.valid, paths.test)
     sizes = dict(zip(SPLITS, deal_lines(paths.pairs, outputs, plan.splits), strict=True))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,8 +46,8 @@ class LogHistory:
 
     @property
     def best(self) -> Evaluation:
-        """The evaluation with the lowest NLL."""
-        return min(self.evaluations, key=lambda evaluation: evaluation.nll)
+        """The evaluation with the lowest NLL; one that is NaN only where all are."""
+        return min(self.evaluations, key=lambda e: (math.isnan(e.nll), e.nll))
 
     @property
     def since_best(self) -> int:

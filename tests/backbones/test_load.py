@@ -1,5 +1,6 @@
 """A backbone as the CPU runs it best."""
 
+import json
 from pathlib import Path
 
 import mlx.core as mx
@@ -32,4 +33,12 @@ def test_the_head_that_nothing_reads_is_not_widened(untied: Path) -> None:
 
 
 def test_it_is_to_generate_with(untied: Path) -> None:
-    assert quantized_linears(load_language_model(untied)) == []
+    model, _ = load_language_model(untied)
+    assert quantized_linears(model) == []
+
+
+def test_the_models_own_end_tokens_end_a_response(untied: Path) -> None:
+    """`mlx-reward sample` ran past Gemma's <end_of_turn>, which the tokenizer does not name."""
+    (untied / "generation_config.json").write_text(json.dumps({"eos_token_id": [256, 258]}))
+    _, tokenizer = load_language_model(untied)
+    assert {256, 258} <= set(tokenizer.eos_token_ids)

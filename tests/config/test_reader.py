@@ -70,6 +70,7 @@ def test_settings_are_frozen() -> None:
         ({"batch_size": "8"}, r"train\.batch_size is '8': .*integer.*without quotes"),
         ({"batch_size": 8.5}, r"train\.batch_size is 8\.5: .*integer"),
         ({"batch_size": True}, r"train\.batch_size is True: .*integer"),
+        ({"num_layers": 0}, r"train\.num_layers is 0: 0 would leave nothing .* -1 is all blocks"),
         ({"epochs": None}, r"train\.epochs is None: .*integer"),
         ({"learning_rat": 1.0}, r"train\.learning_rat is unknown; remove it or mend its spelling"),
         ({"learning_rate": float("inf")}, r"train\.learning_rate is inf: .*finite"),

@@ -1,5 +1,7 @@
 """Rendering: the text decides the tokens, and no text from data can become a control token."""
 
+import random
+
 import pytest
 
 from mlx_reward.data.chat import PLAIN_TEMPLATE, Renderer, TooLong
@@ -116,3 +118,42 @@ def test_what_fits_exactly_is_not_cut() -> None:
 def test_a_response_over_the_limit_is_refused() -> None:
     with pytest.raises(TooLong, match=r"over max_seq_length 60; raise train.max_seq_length"):
         renderer(limit=60).render("hi", "y" * 60)
+
+
+def turns(rng: random.Random, count: int) -> list[dict[str, str]]:
+    """A conversation that ends with the user; sometimes it starts with a system message."""
+    system = [{"role": "system", "content": "be kind"}] if rng.random() < 0.3 else []
+    roles = ["user", "assistant"] * count
+    talk = [{"role": r, "content": "w" * rng.randint(1, 30)} for r in [*roles, "user"]]
+    return [*system, *talk]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_as_many_turns_are_kept_as_fit(seed: int) -> None:
+    """Against the rule spelled out: one turn less at a time, until what is left fits."""
+    rng = random.Random(seed)
+    messages, limit = turns(rng, rng.randint(0, 8)), rng.randint(60, 400)
+    unlimited = renderer(100_000)
+    starts = [
+        n
+        for n, message in enumerate(messages)
+        if n == 0 or message["role"] == "user" or n == len(messages) - 1
+    ]
+    whole = [unlimited.render(messages[start:], "yes").tokens for start in starts]
+    expected = next((tokens for tokens in whole if len(tokens) <= limit), None)
+    found = renderer(limit).render(messages, "yes")
+    if expected is not None:
+        assert found.tokens == expected
+    else:  # the last message alone is cut
+        assert len(found.tokens) <= limit
+    assert found.cut == (len(whole[0]) > limit)
+
+
+def test_a_long_conversation_is_not_encoded_once_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """800 short turns took 92 seconds, and the server answered nobody meanwhile."""
+    limited = renderer(200)
+    encoded: list[int] = []
+    encode = limited._encode
+    monkeypatch.setattr(limited, "_encode", lambda m: encoded.append(len(m)) or encode(m))
+    limited.render(turns(random.Random(1), 400), "yes")
+    assert len(encoded) < 20

@@ -191,3 +191,10 @@ def test_an_unreadable_source_is_one_line(
     assert answer.returncode == 1
     assert answer.stderr.startswith(line)
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_a_conversation_that_ends_with_the_user_is_refused(model: RewardModel) -> None:
+    """The user's last turn was scored as if it were the response."""
+    row = {"messages": [{"role": "user", "content": "q"}]}
+    (scored,) = score_rows(model, [row])
+    assert scored["error"] == "field 'messages' does not end with the assistant"

@@ -182,3 +182,14 @@ def test_the_best_evaluation_is_the_first_with_the_lowest_nll() -> None:
     assert log_history.best.step == 2
     assert log_history.since_best == 1
     assert log_history.curve()[-1] == pytest.approx({"step": 3, "loss": 0.6, "accuracy": 2 / 3})
+
+
+def test_an_evaluation_that_is_not_a_number_is_never_the_best() -> None:
+    """The first one stayed the best for ever, for nothing is less than NaN."""
+    history = LogHistory()
+    history.evaluations = [
+        Evaluation(step=step, nll=nll, accuracy=0.5)
+        for step, nll in enumerate([float("nan"), 0.6, float("nan"), 0.5, 0.7], 1)
+    ]
+    assert history.best.step == 4
+    assert history.since_best == 1
