@@ -38,7 +38,7 @@ def pairs(count: int) -> list[list[list[int]]]:
 def test_eight_threads_get_the_rewards_of_one_alone(architectures: list[str]) -> None:
     """Two threads once got 51 of 60 rewards wrong, and the model was wrong for good afterwards."""
     engines = [make(name, seed) for seed, name in enumerate(architectures)]
-    jobs = [(engines[k % len(engines)], pair) for k, pair in enumerate(pairs(200))]
+    jobs = [(engines[k % len(engines)], pair) for k, pair in enumerate(pairs(60))]
     alone = [engine.score(pair, [0, 1]) for engine, pair in jobs]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda job: job[0].score(job[1], [0, 1]), jobs))
@@ -55,7 +55,7 @@ def test_threads_share_an_ensemble() -> None:
         engine.network.shift(shift)
         members.append(trainable_weights(engine.network))
     ensemble = Ensemble(engine, members)
-    jobs = pairs(60)
+    jobs = pairs(30)
     alone = [ensemble.score(pair, [0, 1]) for pair in jobs]
     assert np.ptp(alone[0], axis=0).min() == pytest.approx(6.0, abs=1e-3)
     with ThreadPoolExecutor(8) as pool:

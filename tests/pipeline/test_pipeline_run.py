@@ -231,17 +231,24 @@ def test_too_many_bad_rows_stop_with_a_table_of_reasons_and_leave_no_pairs(proje
     assert [json.loads(line)["line"] for line in rejected] == [41, 42, 43]
 
 
-@pytest.mark.parametrize("delay", [0.3, 1.5, 4.0])
-def test_an_interrupt_leaves_nothing_half_written_and_the_next_run_works(
-    project: Path, delay: float
-) -> None:
-    """While Python imports, while the data are read, and in the middle of training."""
+@pytest.fixture(scope="module")
+def ready_to_train(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project through which the stages before train went."""
+    project = make_project(tmp_path_factory.mktemp("ready"))
     for name in STAGES[:3]:
         assert stage(project, name).returncode == 0
+    return project
+
+
+@pytest.mark.parametrize("delay", [0.3, 1.5, 4.0])
+def test_an_interrupt_leaves_nothing_half_written_and_the_next_run_works(
+    ready_to_train: Path, tmp_path: Path, delay: float
+) -> None:
+    """While Python imports, while the data are read, and in the middle of training."""
+    project = tmp_path / "project"
+    shutil.copytree(ready_to_train, project)
     before = sorted(project.rglob("*"))
-    configure(
-        project, train={"epochs": 1000, "save_every": 100_000}
-    )  # so that it cannot end before
+    configure(project, train={"epochs": 1000, "save_every": 100_000})  # too long to end before
     process = subprocess.Popen(
         [sys.executable, "-m", "stages.train"],
         cwd=project,
@@ -266,9 +273,9 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(project: Path) -> None:
     nothing.
     """
     limit = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); import stages.base as s;"
+    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000));"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    code = limit + "from mlx_reward.utils.errors import run; sys.exit(run(s.main))"
+    code = limit + "from mlx_reward.pipeline.run import run_stage; sys.exit(run_stage('base'))"
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=project, env=environment, capture_output=True, text=True
     )
