@@ -18,6 +18,7 @@ COPIED = (
     "mlx_reward",
     "stages",
     "data/starter",
+    "data/starter_next",
     "dvc.yaml",
     "params.yaml",
     ".dvc/config",
