@@ -18,6 +18,7 @@ from mlx_reward.evaluation.metrics import accuracy, nll
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.training.distributed import SINGLE_PROCESS, DataParallel
 from mlx_reward.training.losses import make_loss_fn
+from mlx_reward.training.optimizer import make_optimizer
 from mlx_reward.training.schedules import StepSchedule, learning_rate_schedule, step_schedule
 from mlx_reward.training.state import (
     Evaluation,
@@ -134,7 +135,7 @@ def _make_optimizer(settings: TrainSettings, total_steps: int) -> optim.Optimize
         steps=total_steps,
         warmup=settings.warmup,
     )
-    return optim.AdamW(learning_rate, weight_decay=settings.weight_decay)
+    return make_optimizer(learning_rate, settings.weight_decay)
 
 
 def _start(
