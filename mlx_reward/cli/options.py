@@ -28,6 +28,10 @@ Base = Annotated[
     Path | None,
     typer.Option("--base", "-b", help="Backbone folder, if it is not beside the checkpoint."),
 ]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace a folder that export or import wrote."),
+]
 UncertaintyPenalty = Annotated[
     float,
     typer.Option(
