@@ -4,7 +4,8 @@ from itertools import islice
 from typing import Any
 
 from mlx_reward.data.formats.row import BadRow
-from mlx_reward.inference.reward_model import EncodedText, Normalization, RewardModel, penalize
+from mlx_reward.inference.penalty import penalize
+from mlx_reward.inference.reward_model import EncodedText, Normalization, RewardModel
 from mlx_reward.utils.errors import InputError
 
 Row = dict[str, Any]

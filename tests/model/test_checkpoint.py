@@ -132,3 +132,29 @@ def test_dora_over_bits_that_mlx_lm_cannot_unpack_is_refused(bits: int) -> None:
     nn.quantize(quantized, group_size=32, bits=bits)
     with pytest.raises(InputError, match=f"fine_tune_type is dora: .* has {bits} bits a weight"):
         with_adapters(quantized, 2, **LORA, fine_tune_type="dora")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["adapters.safetensors", "reward_head.safetensors"])
+def test_weights_that_are_not_finite_are_refused(
+    saved: tuple[Path, RewardNetwork], backbone: Path, name: str, value: float
+) -> None:
+    """With them, every reward is NaN, which JSON has no word for."""
+    folder, _ = saved
+    weights = mx.load(str(folder / name))
+    first = sorted(weights)[0]
+    weights[first] = mx.full(weights[first].shape, value)
+    mx.eval(weights)  # read now, for the file is written over
+    tensors.save(folder / name, weights)
+    with pytest.raises(InputError, match=f"{name}: {first} is not finite"):
+        checkpoint.load(folder, backbone)
+
+
+@pytest.mark.parametrize("field", ["reward_mean", "reward_std"])
+def test_a_scale_that_is_not_finite_is_refused(
+    saved: tuple[Path, RewardNetwork], field: str
+) -> None:
+    path = saved[0] / "reward_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: float("nan")}))
+    with pytest.raises(InputError, match="reward_mean or reward_std is not finite"):
+        checkpoint.read_config(saved[0])
