@@ -20,6 +20,7 @@ from mlx_reward.server.contracts import (
     RerankRequest,
     ScoreRequest,
 )
+from mlx_reward.server.errors import MEANINGS
 from mlx_reward.server.serve import LOOPBACK
 from tests import ROOT
 
@@ -104,6 +105,16 @@ def test_the_documentation_needs_no_network(client: TestClient, page: str) -> No
     for source in sources:
         assert source.startswith("/"), source
         assert client.get(source).status_code == 200
+
+
+def test_every_route_documents_what_it_may_answer(client: TestClient) -> None:
+    documented = client.get("/openapi.json").json()
+    for path, methods in documented["paths"].items():
+        for operation in methods.values():
+            statuses = {"200", *map(str, MEANINGS)}
+            assert statuses <= set(operation["responses"]), path
+            schema = operation["responses"]["422"]["content"]["application/json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/Error"}, path
 
 
 def rendered(model: RewardModel, prompt: str, response: str) -> str:
