@@ -10,6 +10,7 @@ from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.tokenizer_utils import load as load_tokenizer
 from mlx_lm.utils import load_model
 
+from mlx_reward.utils import process
 from mlx_reward.utils.errors import InputError
 
 
@@ -42,6 +43,7 @@ def load_language_model(folder: Path) -> tuple[nn.Module, TokenizerWrapper]:
 
 
 def _load(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
+    process.claim()
     try:
         model, config = load_model(folder)
     except (FileNotFoundError, ValueError, RuntimeError) as error:

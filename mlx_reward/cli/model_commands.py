@@ -23,22 +23,28 @@ def serve(
         str,
         typer.Option(help="Address; any but loopback needs a token in MLX_REWARD_TOKEN."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     max_waiting: Annotated[
-        int, typer.Option(help="Texts that may wait; more are refused.")
+        int, typer.Option(min=1, help="Texts that may wait; more are refused.")
     ] = 10_000,
     max_body: Annotated[
-        int, typer.Option(help="Largest request, in bytes.", show_default="8 MiB")
+        int, typer.Option(min=1, help="Largest request, in bytes.", show_default="8 MiB")
     ] = 8 << 20,
+    grace: Annotated[
+        float,
+        typer.Option(min=0, max=3600, help="Seconds to answer what waits when it is stopped."),
+    ] = 30.0,
 ) -> None:
     """Answer requests over HTTP."""
     try:
         from mlx_reward.server import serve as server
+        from mlx_reward.server.app import Limits
     except ModuleNotFoundError as error:
         remedy = "pip install 'mlx-reward[serve]'"
         raise InputError(f"{error.name} is not installed; {remedy}") from None
 
-    server.serve(model, base, host=host, port=port, max_waiting=max_waiting, max_body=max_body)
+    limits = Limits(max_waiting=max_waiting, max_body=max_body)
+    server.serve(model, base, host=host, port=port, limits=limits, grace=grace)
 
 
 def export(

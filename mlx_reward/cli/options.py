@@ -35,11 +35,21 @@ Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace a folder that export or import wrote."),
 ]
+
+
+def _checked_penalty(value: float) -> float:
+    from mlx_reward.inference.penalty import check_uncertainty_penalty
+
+    check_uncertainty_penalty(value)
+    return value
+
+
 UncertaintyPenalty = Annotated[
     float,
     typer.Option(
         "--uncertainty-penalty",
         "--caution",
         help="Subtract this many times the ensemble's uncertainty from each reward.",
+        callback=_checked_penalty,
     ),
 ]

@@ -56,10 +56,7 @@ def score(
 ) -> None:
     """Write rows with the reward of each response."""
     from mlx_reward.inference.output_rows import Output
-    from mlx_reward.inference.reward_model import check_penalty
     from mlx_reward.inference.score import score_rows
-
-    check_penalty(uncertainty_penalty)
 
     def work(reward_model: "RewardModel", rows: list[Any]) -> Output:
         return Output(score_rows(reward_model, rows, normalize, uncertainty_penalty))
@@ -78,10 +75,7 @@ def rank(
 ) -> None:
     """Write rows with their responses sorted, best first."""
     from mlx_reward.inference.output_rows import Output
-    from mlx_reward.inference.reward_model import check_penalty
     from mlx_reward.inference.score import rank_rows
-
-    check_penalty(uncertainty_penalty)
 
     def work(reward_model: "RewardModel", rows: list[Any]) -> Output:
         return Output(rank_rows(reward_model, rows, uncertainty_penalty))
@@ -115,9 +109,7 @@ def label(
 ) -> None:
     """Make DPO pairs, KTO or SFT rows of several responses."""
     from mlx_reward.inference.label import Filters, label_rows
-    from mlx_reward.inference.reward_model import check_penalty
 
-    check_penalty(uncertainty_penalty)
     filters = Filters(
         min_probability=min_probability,
         max_uncertainty=max_uncertainty,

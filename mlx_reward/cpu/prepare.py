@@ -59,3 +59,15 @@ def keep_freed_memory() -> None:
     mallopt(M_ARENA_MAX, 1)
     mallopt(M_MMAP_MAX, 0)
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def give_back_memory() -> None:
+    """Hand the memory that is free to the system: after ``keep_freed_memory``, glibc keeps it.
+
+    The next batch pays for fresh pages, so this is for after something unusually large.
+    """
+    try:
+        malloc_trim = ctypes.CDLL(None).malloc_trim
+    except AttributeError:  # another C library
+        return
+    malloc_trim(0)

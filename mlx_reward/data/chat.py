@@ -28,6 +28,9 @@ _STAND_IN_START = "\ue000"
 _STAND_IN_END = "\ue001"
 _STAND_IN = re.compile(f"{_STAND_IN_START}(\\d+){_STAND_IN_END}")
 
+# Unicode's normal forms compose one character of at most four (U+1F82 of alpha and three marks).
+_COMPOSED = 4
+
 
 class TooLong(InputError):
     """The response alone exceeds max_seq_length."""
@@ -52,6 +55,9 @@ class Renderer:
     3. each control token that stands there now is the template's own, and becomes its one id;
     4. in the text between them the stand-ins are undone, and the look-alike is encoded as ordinary
        text: "<", "|", "im", "_end", "|", ">" or whatever the tokenizer has.
+
+    The tokenizer is given no more text than ``max_seq_length`` tokens can hold, whatever the length
+    of the input: it takes seconds and hundreds of bytes of memory for a megabyte of one word.
     """
 
     def __init__(
@@ -67,6 +73,8 @@ class Renderer:
         self._lookalikes = [*control, _STAND_IN_START]  # a stand-in's number is an index into it
         self._find_control = _any_of(control)
         self._find_lookalike = _any_of(self._lookalikes)
+        self._token_characters = _longest_token(tokenizer)
+        self._most_characters = max_seq_length * self._token_characters
         self._takes_system = self._accepts(
             [{"role": "system", "content": "x"}, {"role": "user", "content": "x"}]
         )
@@ -77,22 +85,31 @@ class Renderer:
         What is too long loses the oldest turns of the prompt first, then the beginning of its last
         message; the response stays whole. Raises TooLong where the response alone does not fit.
         """
-        messages = as_messages(prompt)
+        if len(response) > self._most_characters:
+            raise self._too_long(f"{len(response)} characters")
+        whole = as_messages(prompt)
+        messages = self._within_reach(whole)
         tokens = self._encode(_answered(messages, response))
         if len(tokens) <= self.max_seq_length:
-            return Rendered(tokens, cut=False)
+            return Rendered(tokens, cut=messages is not whole)
         for shorter in self._shorter_prompts(messages, response):
             tokens = self._encode(_answered(shorter, response))
             if len(tokens) <= self.max_seq_length:
                 return Rendered(tokens, cut=True)
-        raise TooLong(
-            f"the response alone is {len(tokens)} tokens, over max_seq_length "
-            f"{self.max_seq_length}; raise train.max_seq_length or shorten the response"
-        )
+        raise self._too_long(f"{len(tokens)} tokens")
+
+    def within_reach(self, prompt: Prompt) -> Prompt:
+        """Return the end of ``prompt`` that can fit; ``render`` gives the same tokens for both.
+
+        A prompt of megabytes that has many responses is cut once, not once for each of them.
+        """
+        whole = as_messages(prompt)
+        messages = self._within_reach(whole)
+        return prompt if messages is whole else messages
 
     def is_rendered(self, text: str) -> bool:
         """Return whether ``text`` spells a control token, as rendered conversations do."""
-        return self._find_control.search(text) is not None
+        return any(control in text for control in self._control_ids)
 
     def encode_rendered(self, text: str) -> list[int]:
         """Return the tokens of a conversation that is rendered already.
@@ -100,6 +117,7 @@ class Renderer:
         Whatever is missing of the template's ending is added. What is too long loses its beginning.
         Raises InputError where there is nothing.
         """
+        text = text[-self._most_characters :]
         if not text.strip():
             raise InputError("the rendered conversation is empty")
         ending = self._template_ending()
@@ -116,6 +134,32 @@ class Renderer:
         """Return what the template puts behind a response."""
         rendered = self._apply_template(_answered(as_messages("x"), _STAND_IN_START))
         return rendered.rpartition(_STAND_IN_START)[2]
+
+    def _too_long(self, length: str) -> TooLong:
+        return TooLong(
+            f"the response alone is {length}, over max_seq_length {self.max_seq_length}; "
+            "raise train.max_seq_length or shorten the response"
+        )
+
+    def _within_reach(self, messages: list[Message]) -> list[Message]:
+        """Return the end of a prompt that can fit, from a user's turn on: ``messages`` themselves
+        where all may.
+
+        Each message counts as its text and one token, for a template separates them.
+        """
+        sizes = [len(message["content"]) + self._token_characters for message in messages]
+        if sum(sizes) <= self._most_characters:
+            return messages
+        if sizes[-1] > self._most_characters:
+            last = messages[-1]
+            end = self._last_tokens(last["content"][-self._most_characters :], self.max_seq_length)
+            return [{**last, "content": end}]
+        reach, start = 0, len(messages)
+        while reach + sizes[start - 1] <= self._most_characters:
+            start -= 1
+            reach += sizes[start]
+        users = (n for n in range(start, len(messages)) if messages[n]["role"] == "user")
+        return messages[next(users, len(messages) - 1) :]
 
     def _shorter_prompts(self, messages: list[Message], response: str) -> Iterator[list[Message]]:
         """Yield as many of the prompt's last turns as fit, then the end of its last message."""
@@ -154,7 +198,7 @@ class Renderer:
         if count <= 0:
             return ""
         encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        start, _ = encoded["offset_mapping"][-count]
+        start, _ = encoded["offset_mapping"][-count:][0]
         return text[start:]
 
     def _encode(self, messages: list[Message]) -> list[int]:
@@ -218,6 +262,15 @@ class Renderer:
 
 def _answered(messages: list[Message], response: str) -> list[Message]:
     return [*messages, {"role": "assistant", "content": response}]
+
+
+def _longest_token(tokenizer: Any) -> int:
+    """Return how many characters one token can stand for.
+
+    A vocabulary spells bytes as a character each or as <0x0A>, so its spelling is never shorter.
+    """
+    longest = max(map(len, tokenizer.get_vocab()))
+    return longest if tokenizer.backend_tokenizer.normalizer is None else longest * _COMPOSED
 
 
 def _any_of(texts: list[str]) -> re.Pattern[str]:

@@ -6,6 +6,7 @@ import threading
 
 import mlx.core as mx
 
+from mlx_reward.utils import process
 from mlx_reward.utils.machine import cores
 
 _of_this_thread = threading.local()
@@ -16,8 +17,9 @@ def streams() -> list[mx.Stream]:
     keeps itself busy.
 
     They are made once for each thread, for a stream belongs to the thread that makes it and lasts
-    as long as the process.
+    as long as the process. InputError in a child that was forked from it.
     """
+    process.claim()
     device = mx.default_device()
     if device != mx.Device(mx.cpu):
         return [mx.default_stream(device)]

@@ -1,7 +1,7 @@
 """``RewardModel``: a trained model that scores, ranks and compares responses."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -13,11 +13,12 @@ from scipy.special import expit
 
 from mlx_reward.data.chat import Renderer, load_renderer
 from mlx_reward.data.formats.conversation import end_with_response, read_prompt
-from mlx_reward.data.formats.row import BadRow, text
+from mlx_reward.data.formats.row import BadRow, encodable, text
 from mlx_reward.data.pair import Message, Prompt, prompt_key
 from mlx_reward.engine.engine import BATCH_TOKENS, Engine
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
 from mlx_reward.evaluation.calibration import Calibrator
+from mlx_reward.inference.penalty import check_uncertainty_penalty, penalize
 from mlx_reward.model import checkpoint
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
@@ -25,7 +26,10 @@ from mlx_reward.utils.files import read_json
 
 T = TypeVar("T")
 Normalization = Literal["zscore", "sigmoid"]
-MAX_UNCERTAINTY_PENALTY = 1000.0  # nothing but the uncertainty would count beyond it
+
+
+class NotFinite(InputError):
+    """The model gives a text no reward: its weights are damaged, or were never those of a model."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,10 @@ class Ranked:
 
 
 class EncodedText(NamedTuple):
-    """A conversation as token ids; ``prompt_key`` is equal for equal prompts, which run once."""
+    """A conversation as token ids; ``prompt_key`` is equal for equal prompts, which run once.
+
+    It is a hash, for a prompt can be long and stand before thousands of responses.
+    """
 
     prompt_key: str
     tokens: list[int]
@@ -99,8 +106,7 @@ class RewardModel:
         ensemble = Ensemble(Engine(loaded.network), loaded.members)
         config = loaded.config
         renderer = load_renderer(backbone, config.max_seq_length, config.chat_template)
-        remedy = "run `dvc repro calibrate`, which makes it"
-        calibrator = Calibrator.read(read_json(folder.parent / "calibration.json", remedy))
+        calibrator = _read_calibrator(folder.parent / "calibration.json")
         return cls(ensemble, renderer, config, calibrator)
 
     def score(
@@ -117,6 +123,7 @@ class RewardModel:
         deviations, "sigmoid" squashes that into 0 to 1. For ``uncertainty_penalty`` see
         ``penalize``.
         """
+        check_uncertainty_penalty(uncertainty_penalty)
         rewards, uncertainties = self.score_with_uncertainty(prompts, responses)
         rewards = penalize(rewards, uncertainties, uncertainty_penalty)
         return self.normalized(rewards, normalize)
@@ -131,7 +138,7 @@ class RewardModel:
             self.encode(prompt, response, f"[{i}]")
             for i, (prompt, response) in enumerate(zip(prompts, responses, strict=True))
         ]
-        return _finite(*self.score_tokens(texts))
+        return require_finite(self.score_tokens(texts))
 
     def score_messages(
         self, conversations: Sequence[list[Message]], normalize: Normalization | None = None
@@ -141,7 +148,7 @@ class RewardModel:
             self.encode_messages(messages, f"conversations[{i}]")
             for i, messages in enumerate(conversations)
         ]
-        rewards, _ = _finite(*self.score_tokens(texts))
+        rewards, _ = require_finite(self.score_tokens(texts))
         return self.normalized(rewards, normalize)
 
     def rank(
@@ -181,55 +188,72 @@ class RewardModel:
 
     def encode(self, prompt: Prompt, response: str, position: str = "") -> EncodedText:
         """Return what ``score_tokens`` takes. Errors name the field with its ``position``."""
-        prompt = _checked(read_prompt, f"prompt{position}", prompt)
+        prompt = self._prompt(prompt, position)
         response = _checked(text, f"response{position}", response)
-        return EncodedText(prompt_key(prompt), self.renderer.render(prompt, response).tokens)
+        return self._encode(prompt, response)
+
+    def encode_responses(self, prompt: Prompt, responses: Sequence[str]) -> Iterator[EncodedText]:
+        """Yield the same for each of ``responses`` to one prompt, which is read once."""
+        prompt = self._prompt(prompt)
+        for i, response in enumerate(responses):
+            yield self._encode(prompt, _checked(text, f"responses[{i}]", response))
+
+    def _prompt(self, prompt: Prompt, position: str = "") -> Prompt:
+        """Return the part of ``prompt`` that can fit, checked."""
+        return self.renderer.within_reach(_checked(read_prompt, f"prompt{position}", prompt))
+
+    def _encode(self, prompt: Prompt, response: str) -> EncodedText:
+        tokens = self.renderer.render(prompt, response).tokens
+        return EncodedText(_hash(prompt_key(prompt)), tokens)
 
     def encode_messages(self, messages: list[Message], field: str = "messages") -> EncodedText:
         """Return the same for a conversation that ends with the assistant."""
         prompt, response = _checked(end_with_response, field, messages)
         return self.encode(prompt, response)
 
-    def encode_rendered(self, text: str) -> EncodedText:
+    def encode_rendered(self, text: str, field: str = "text") -> EncodedText:
         """Return the same for a conversation already rendered with the backbone's chat template.
 
         Its control tokens count as such, unlike those in other texts.
         """
-        return EncodedText(f"rendered {text}", self.renderer.encode_rendered(text))
+        text = _checked(encodable, field, text)
+        return EncodedText(_hash(f"rendered {text}"), self.renderer.encode_rendered(text))
+
+    def batches(self, texts: Sequence[EncodedText]) -> list[list[int]]:
+        """Return indices of ``texts`` in batches of about ``batch_tokens``, as they run best."""
+        keys = [text.prompt_key for text in texts]
+        return self.ensemble.engines[0].batches([text.tokens for text in texts], keys)
 
     def score_tokens(self, texts: Sequence[EncodedText]) -> tuple[Array, Array]:
-        """Return raw rewards (N,) and uncertainties (N,) of encoded texts."""
+        """Return raw rewards (N,) and uncertainties (N,) of encoded texts.
+
+        One that overflows the arithmetic is not finite; ``require_finite`` refuses it.
+        """
         tokens = [text.tokens for text in texts]
         prompt_keys = [text.prompt_key for text in texts]
-        return mean_and_deviation(self.ensemble.score(tokens, prompt_keys))
+        rewards = self.ensemble.score(tokens, prompt_keys)
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            return mean_and_deviation(rewards)
 
 
-def penalize(rewards: Array, uncertainties: Array, uncertainty_penalty: float) -> Array:
-    """Return rewards (N,) less ``uncertainty_penalty`` times their uncertainties (N,).
-
-    After Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization", with the
-    standard deviation over the ensemble where they subtract the variance. InputError for a penalty
-    that is not from 0 to MAX_UNCERTAINTY_PENALTY.
-    """
-    check_penalty(uncertainty_penalty)
-    return rewards - uncertainty_penalty * uncertainties
+def require_finite(scores: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Return rewards (N,) and uncertainties (N,) as they are; NotFinite where one is not."""
+    if not np.isfinite(scores).all():
+        raise NotFinite("the model gives no finite reward; train it again or restore its files")
+    return scores
 
 
-def check_penalty(uncertainty_penalty: float) -> None:
-    """Refuse a penalty that ``penalize`` refuses, before a model is loaded for it."""
-    if not 0 <= uncertainty_penalty <= MAX_UNCERTAINTY_PENALTY:
-        raise InputError(
-            f"uncertainty_penalty is {uncertainty_penalty}: "
-            f"not a number from 0 to {MAX_UNCERTAINTY_PENALTY:.0f}"
-        )
+def _read_calibrator(path: Path) -> Calibrator:
+    """Return what stage `calibrate` wrote; InputError where it gives no probability."""
+    remedy = "run `dvc repro calibrate`, which makes it"
+    calibrator = Calibrator.read(read_json(path, remedy))
+    if not np.isfinite(calibrator(np.array([-1.0, 1.0]))).all():
+        raise InputError(f"{path}: it is not finite; {remedy}")
+    return calibrator
 
 
-def _finite(rewards: Array, uncertainties: Array) -> tuple[Array, Array]:
-    """Return both (N,) as they are; InputError where one of them is NaN or infinite."""
-    wrong = np.flatnonzero(~(np.isfinite(rewards) & np.isfinite(uncertainties)))
-    if len(wrong):
-        raise InputError(f"the model's reward for text [{wrong[0]}] is no finite number")
-    return rewards, uncertainties
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _checked(check: Callable[[str, Any], T], field: str, value: Any) -> T:

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from mlx_reward.inference.penalty import check_uncertainty_penalty, penalize
 from mlx_reward.inference.reward_model import (
     EncodedText,
     Normalization,
     RewardModel,
-    check_penalty,
-    penalize,
+    require_finite,
 )
 from mlx_reward.utils.errors import InputError
 
@@ -28,14 +28,15 @@ def reward_function(
     trainer passes (answers, types, columns of the data set) are ignored.
     """
 
-    check_penalty(uncertainty_penalty)
+    check_uncertainty_penalty(uncertainty_penalty)  # now, not after the first completions
 
     def mlx_reward(prompts: Sequence[Prompt], completions: Sequence[Any], **_: Any) -> list[float]:
         texts = [
             _encode(model, prompt, completion)
             for prompt, completion in zip(prompts, completions, strict=True)
         ]
-        rewards, uncertainties = model.score_tokens([text for text in texts if text is not None])
+        known = [text for text in texts if text is not None]
+        rewards, uncertainties = require_finite(model.score_tokens(known))
         rewards = penalize(rewards, uncertainties, uncertainty_penalty)
         remaining = iter(model.normalized(rewards, normalize).tolist())
         return [floor if text is None else next(remaining) for text in texts]

@@ -7,7 +7,8 @@ import numpy as np
 
 from mlx_reward.data.formats.row import BadRow
 from mlx_reward.inference.output_rows import Row, Unusable, unusable, without_results
-from mlx_reward.inference.reward_model import EncodedText, Normalization, RewardModel, penalize
+from mlx_reward.inference.penalty import penalize
+from mlx_reward.inference.reward_model import EncodedText, Normalization, RewardModel
 from mlx_reward.utils.errors import InputError
 
 SIDES = ("chosen", "rejected")

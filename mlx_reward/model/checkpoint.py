@@ -7,6 +7,7 @@ member-2, member-3...                       the first three again for each furth
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -112,14 +113,22 @@ def _read(folder: Path, model: RewardNetwork) -> Tree:
         own = dict(tree_flatten(model[part].trainable_parameters()))
         if {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in own.items()}:
             raise ValueError(f"{folder / names[part]} holds other weights than the model has")
-        odd = [name for name, weight in weights.items() if not mx.isfinite(weight).all().item()]
-        if odd:
-            raise ValueError(f"{folder / names[part]} holds NaN or infinity in {odd[0]}")
+        _require_finite(folder / names[part], weights)
     return {part: tree_unflatten(sorted(weights.items())) for part, weights in found.items()}
 
 
+def _require_finite(path: Path, weights: dict[str, mx.array]) -> None:
+    """Raise ValueError where a weight is NaN or infinite, for so would be every reward."""
+    for name, weight in weights.items():
+        if not mx.isfinite(weight).all().item():
+            raise ValueError(f"{path}: {name} is not finite")
+
+
 def read_config(folder: Path) -> RewardConfig:
-    """Return reward_config.json of ``folder``; InputError where it is of another format version."""
+    """Return reward_config.json of ``folder``.
+
+    InputError where it is of another format version or its numbers cannot scale a reward.
+    """
     path = folder / "reward_config.json"
     fields = read_json(path, REMEDY)
     if fields.get("format_version") != FORMAT_VERSION:
@@ -128,6 +137,10 @@ def read_config(folder: Path) -> RewardConfig:
             f"this release reads {FORMAT_VERSION}"
         )
     try:
-        return RewardConfig(**fields)
+        config = RewardConfig(**fields)
+        finite = math.isfinite(config.reward_mean) and math.isfinite(config.reward_std)
     except TypeError as error:
         raise InputError(f"{path}: {error}; {REMEDY}") from None
+    if not finite:
+        raise InputError(f"{path}: reward_mean or reward_std is not finite; {REMEDY}")
+    return config

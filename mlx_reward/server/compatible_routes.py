@@ -4,6 +4,7 @@ Their clients use this server as the reward model or reranker that they already 
 """
 
 import uuid
+from collections.abc import Iterator
 
 from fastapi import FastAPI
 
@@ -28,7 +29,8 @@ def add_compatible_routes(app: FastAPI, model: RewardModel, name: str, scorer: S
     @app.post("/get_reward")
     async def openrlhf(request: OpenRLHFRequest) -> OpenRLHFAnswer:
         """Answer as OpenRLHF's remote reward model (``--remote_rm_url``)."""
-        rewards, uncertainties = await scorer.score(lambda: _encode_queries(model, request))
+        queries = _encode_queries(model, request)
+        rewards, uncertainties = await scorer.score(queries, len(request.query))
         return OpenRLHFAnswer(
             rewards=rewards.tolist(),
             scores=model.normalized(rewards, "sigmoid").tolist(),
@@ -38,9 +40,9 @@ def add_compatible_routes(app: FastAPI, model: RewardModel, name: str, scorer: S
     @app.post("/v1/score/evaluation")
     async def llama_factory(request: LlamaFactoryRequest) -> LlamaFactoryAnswer:
         """Answer as LLaMA-Factory's reward model server (``reward_model_type: api``)."""
-        rewards, _ = await scorer.score(
-            lambda: [model.encode_rendered(text) for text in request.messages]
-        )
+        messages = request.messages
+        texts = (model.encode_rendered(text, f"messages[{i}]") for i, text in enumerate(messages))
+        rewards, _ = await scorer.score(texts, len(messages))
         return LlamaFactoryAnswer(
             id=f"scoreeval-{uuid.uuid4().hex}",
             model=request.model or name,
@@ -57,9 +59,8 @@ def add_compatible_routes(app: FastAPI, model: RewardModel, name: str, scorer: S
             document if isinstance(document, str) else document.text
             for document in request.documents
         ]
-        rewards, _ = await scorer.score(
-            lambda: [model.encode(request.query, text) for text in texts]
-        )
+        encoded = model.encode_responses(request.query, texts)
+        rewards, _ = await scorer.score(encoded, len(texts))
         relevance = model.normalized(rewards, "sigmoid").tolist()
         order = sorted(range(len(texts)), key=lambda i: -rewards[i])
         results = [
@@ -73,8 +74,8 @@ def add_compatible_routes(app: FastAPI, model: RewardModel, name: str, scorer: S
         return RerankAnswer(id=uuid.uuid4().hex, model=request.model or name, results=results)
 
 
-def _encode_queries(model: RewardModel, request: OpenRLHFRequest) -> list[EncodedText]:
-    """Return the texts of OpenRLHF's queries.
+def _encode_queries(model: RewardModel, request: OpenRLHFRequest) -> Iterator[EncodedText]:
+    """Yield the texts of OpenRLHF's queries.
 
     A query with control tokens is a rendered conversation; any other is a prompt and its response.
     """
@@ -83,14 +84,12 @@ def _encode_queries(model: RewardModel, request: OpenRLHFRequest) -> list[Encode
         raise InputError(
             f"{len(prompts)} prompts and {len(request.query)} queries; send as many of both"
         )
-    texts = []
     for i, (query, prompt) in enumerate(zip(request.query, prompts, strict=True)):
         if model.renderer.is_rendered(query):
-            texts.append(model.encode_rendered(query))
+            yield model.encode_rendered(query, f"query[{i}]")
         elif prompt and query.startswith(prompt):
-            texts.append(model.encode(prompt, query[len(prompt) :], f"[{i}]"))
+            yield model.encode(prompt, query[len(prompt) :], f"[{i}]")
         else:
             raise InputError(
                 f"query[{i}] is no rendered conversation and does not begin with prompts[{i}]"
             )
-    return texts

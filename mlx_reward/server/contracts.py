@@ -3,16 +3,53 @@
 First this project's own, then OpenRLHF's, LLaMA-Factory's and the rerankers'.
 """
 
-from typing import Annotated, Literal
+from itertools import islice
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    model_validator,
+)
+from typing_extensions import TypeAliasType
 
-Messages = list[dict[str, str]]
-Prompt = str | Messages
+from mlx_reward.inference.penalty import MAX_UNCERTAINTY_PENALTY
+
+MOST_FIELDS = 20  # more than any request has
+
+
+def _encodable(text: str) -> str:
+    """Return ``text``; ValueError where it cannot be written into an answer."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half a surrogate pair") from None
+    return text
+
+
+def _few_fields(fields: Any) -> Any:
+    """Return only some of a million fields, for a wrong one makes an error each."""
+    return dict(islice(fields.items(), MOST_FIELDS)) if isinstance(fields, dict) else fields
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+Message = Annotated[dict[Text, Text], BeforeValidator(_few_fields)]
+# Of a list, the first wrong element is enough: a million of them took half a minute and 4 GB.
+Texts = TypeAliasType("Texts", Annotated[list[Text], FailFast()])
+Messages = TypeAliasType("Messages", Annotated[list[Message], FailFast()])
+Prompt = Text | Messages
+Prompts = TypeAliasType("Prompts", Annotated[list[Prompt], FailFast()])
+Conversations = TypeAliasType("Conversations", Annotated[list[Messages], FailFast()])
 UncertaintyPenalty = Annotated[
     float,
     Field(
         ge=0,
+        le=MAX_UNCERTAINTY_PENALTY,
         allow_inf_nan=False,
         validation_alias=AliasChoices("uncertainty_penalty", "caution"),  # "caution": its old name
     ),
@@ -24,13 +61,19 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def limit_fields(cls, fields: Any) -> Any:
+        """Leave few enough fields that each wrong one may be named."""
+        return _few_fields(fields)
+
 
 class ScoreRequest(Request):
     """Either ``prompts`` and as many ``responses``, or ``messages`` that end with the assistant."""
 
-    prompts: list[Prompt] | None = None
-    responses: list[str] | None = None
-    messages: list[Messages] | None = None
+    prompts: Prompts | None = None
+    responses: Texts | None = None
+    messages: Conversations | None = None
     normalize: Literal["zscore", "sigmoid"] | None = None
     uncertainty_penalty: UncertaintyPenalty = 0.0
 
@@ -42,7 +85,7 @@ class ScoreAnswer(BaseModel):
 
 class RankRequest(Request):
     prompt: Prompt
-    responses: Annotated[list[str], Field(min_length=1)]
+    responses: Annotated[Texts, Field(min_length=1)]
     uncertainty_penalty: UncertaintyPenalty = 0.0
 
 
@@ -61,8 +104,8 @@ class RankAnswer(BaseModel):
 
 class CompareRequest(Request):
     prompt: Prompt
-    first: str
-    second: str
+    first: Text
+    second: Text
 
 
 class CompareAnswer(BaseModel):
@@ -75,8 +118,8 @@ class CompareAnswer(BaseModel):
 class OpenRLHFRequest(BaseModel):
     """``query``: texts of a prompt and its response, as the policy's tokenizer decodes them."""
 
-    query: list[str]
-    prompts: list[str] | None = None
+    query: Texts
+    prompts: Texts | None = None
 
 
 class OpenRLHFAnswer(BaseModel):
@@ -88,8 +131,8 @@ class OpenRLHFAnswer(BaseModel):
 class LlamaFactoryRequest(BaseModel):
     """``messages``: rendered conversations, as the policy's tokenizer decodes them."""
 
-    model: str = ""
-    messages: list[str]
+    model: Text = ""
+    messages: Texts
     max_length: int | None = None
 
 
@@ -101,13 +144,13 @@ class LlamaFactoryAnswer(BaseModel):
 
 
 class Document(BaseModel):
-    text: str
+    text: Text
 
 
 class RerankRequest(BaseModel):
-    model: str = ""
-    query: str
-    documents: Annotated[list[str | Document], Field(min_length=1)]
+    model: Text = ""
+    query: Text
+    documents: Annotated[list[Text | Document], FailFast(), Field(min_length=1)]
     top_n: Annotated[int, Field(ge=1)] | None = None
     return_documents: bool = False
 

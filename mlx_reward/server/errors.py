@@ -1,6 +1,6 @@
 """Answers to requests that fail: ``{"error": ...}`` with one line and the fitting status.
 
-422 is unusable input, 503 a full queue; what was sent is never repeated in full.
+What was sent is never repeated in full. ``STATUSES`` documents each status in /openapi.json.
 """
 
 from collections.abc import Mapping
@@ -8,13 +8,38 @@ from collections.abc import Mapping
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from mlx_reward.server.batching import Busy
+from mlx_reward.inference.reward_model import NotFinite
+from mlx_reward.server.batching import Stopping
+from mlx_reward.server.scorer import Busy, TooManyTexts
 from mlx_reward.utils.errors import InputError
 
 RETRY_SECONDS = 1
 MAX_REASONS = 5
+RETRY = {"Retry-After": str(RETRY_SECONDS)}
+
+
+class Error(BaseModel):
+    """The reason, in one line."""
+
+    error: str
+
+
+MEANINGS = {
+    400: "The body is not JSON",
+    401: "The bearer token is missing or wrong",
+    408: "The body did not arrive in time",
+    413: "The body has too many bytes, or the request more texts than may wait",
+    421: "The header Host names another host",
+    422: "The input is unusable",
+    500: "The model gives no finite reward, or this program is wrong",
+    503: "Too many texts wait, or the server is stopping; try again",
+}
+STATUSES: dict[int | str, dict[str, object]] = {
+    status: {"model": Error, "description": meaning} for status, meaning in MEANINGS.items()
+}
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -24,6 +49,10 @@ def add_error_handlers(app: FastAPI) -> None:
     async def unusable_input(_: Request, error: InputError) -> JSONResponse:
         return _error_answer(str(error), 422)
 
+    @app.exception_handler(NotFinite)
+    async def not_finite(_: Request, error: NotFinite) -> JSONResponse:
+        return _error_answer(str(error), 500)
+
     @app.exception_handler(RequestValidationError)
     async def invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
         if "json" not in request.headers.get("content-type", ""):
@@ -31,16 +60,28 @@ def add_error_handlers(app: FastAPI) -> None:
         reasons = []
         for details in error.errors()[:MAX_REASONS]:
             field = ".".join(str(part) for part in details["loc"][1:]) or "body"
-            reasons.append(f"{field}: {details['msg']}")
+            reasons.append(f"{field:.80}: {details['msg']}")
         return _error_answer("; ".join(reasons), 422)
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> JSONResponse:
         return _error_answer(str(error.detail), error.status_code, error.headers)
 
+    @app.exception_handler(TooManyTexts)
+    async def too_many_texts(_: Request, error: TooManyTexts) -> JSONResponse:
+        return _error_answer(str(error), 413)
+
     @app.exception_handler(Busy)
     async def busy(_: Request, error: Busy) -> JSONResponse:
-        return _error_answer(f"{error}; try again", 503, {"Retry-After": str(RETRY_SECONDS)})
+        return _error_answer(f"{error}; try again", 503, RETRY)
+
+    @app.exception_handler(Stopping)
+    async def stopping(_: Request, error: Stopping) -> JSONResponse:
+        return _error_answer("the server is stopping", 503, RETRY | {"Connection": "close"})
+
+    @app.exception_handler(Exception)
+    async def our_fault(_: Request, error: Exception) -> JSONResponse:
+        return _error_answer("the server failed; its log says why", 500)
 
 
 def _error_answer(

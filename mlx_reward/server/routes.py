@@ -3,11 +3,13 @@
 Each builds texts from its request, awaits their rewards and fills its answer.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
 
-from mlx_reward.inference.reward_model import EncodedText, RewardModel, penalize
+from mlx_reward.inference.penalty import penalize
+from mlx_reward.inference.reward_model import EncodedText, RewardModel
 from mlx_reward.server.contracts import (
     CompareAnswer,
     CompareRequest,
@@ -32,7 +34,8 @@ def add_routes(app: FastAPI, model: RewardModel, name: str, scorer: Scorer) -> N
     @app.post("/score")
     async def score(request: ScoreRequest) -> ScoreAnswer:
         """Return rewards of responses to prompts, or of whole conversations."""
-        rewards, uncertainties = await scorer.score(lambda: _encode(model, request))
+        count = _count(request)
+        rewards, uncertainties = await scorer.score(_encode(model, request), count)
         rewards = penalize(rewards, uncertainties, request.uncertainty_penalty)
         return ScoreAnswer(
             rewards=model.normalized(rewards, request.normalize).tolist(),
@@ -43,9 +46,8 @@ def add_routes(app: FastAPI, model: RewardModel, name: str, scorer: Scorer) -> N
     async def rank(request: RankRequest) -> RankAnswer:
         """Return the responses to one prompt, best first."""
         responses = request.responses
-        rewards, uncertainties = await scorer.score(
-            lambda: [model.encode(request.prompt, response) for response in responses]
-        )
+        texts = model.encode_responses(request.prompt, responses)
+        rewards, uncertainties = await scorer.score(texts, len(responses))
         rewards = penalize(rewards, uncertainties, request.uncertainty_penalty)
         order = sorted(range(len(responses)), key=lambda i: -rewards[i])
         ranking = [
@@ -63,29 +65,31 @@ def add_routes(app: FastAPI, model: RewardModel, name: str, scorer: Scorer) -> N
     async def compare(request: CompareRequest) -> CompareAnswer:
         """Return the calibrated probability that one response is better than another."""
         responses = (request.first, request.second)
-        rewards, _ = await scorer.score(
-            lambda: [model.encode(request.prompt, response) for response in responses]
-        )
+        texts = model.encode_responses(request.prompt, responses)
+        rewards, _ = await scorer.score(texts, len(responses))
         margin = float(rewards[0] - rewards[1])
         return CompareAnswer(probability=model.probability(margin), rewards=rewards.tolist())
 
 
-def _encode(model: RewardModel, request: ScoreRequest) -> list[EncodedText]:
-    """Return the texts of a request that holds either messages, or prompts and responses."""
+def _count(request: ScoreRequest) -> int:
+    """Return how many texts a request holds, of either messages, or prompts and responses."""
     prompts = request.prompts
     responses = request.responses
     if request.messages is not None and prompts is None and responses is None:
-        return [
-            model.encode_messages(messages, f"messages[{i}]")
-            for i, messages in enumerate(request.messages)
-        ]
+        return len(request.messages)
     if request.messages is not None or prompts is None or responses is None:
         raise InputError("send prompts and responses, or messages")
     if len(prompts) != len(responses):
         raise InputError(
             f"{len(prompts)} prompts and {len(responses)} responses; send as many of both"
         )
-    return [
-        model.encode(prompt, response, f"[{i}]")
-        for i, (prompt, response) in enumerate(zip(prompts, responses, strict=True))
-    ]
+    return len(prompts)
+
+
+def _encode(model: RewardModel, request: ScoreRequest) -> Iterator[EncodedText]:
+    """Yield the texts of a request."""
+    for i, messages in enumerate(request.messages or []):
+        yield model.encode_messages(messages, f"messages[{i}]")
+    both = zip(request.prompts or [], request.responses or [], strict=True)
+    for i, (prompt, response) in enumerate(both):
+        yield model.encode(prompt, response, f"[{i}]")

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from mlx_reward.data.chat import PLAIN_TEMPLATE, Renderer, TooLong
+from mlx_reward.data.pair import Prompt
 from mlx_reward.utils.errors import InputError
 from tests.tiny import tokenizer
 
@@ -157,3 +158,75 @@ def test_a_long_conversation_is_not_encoded_once_a_turn(monkeypatch: pytest.Monk
     monkeypatch.setattr(limited, "_encode", lambda m: encoded.append(len(m)) or encode(m))
     limited.render(turns(random.Random(1), 400), "yes")
     assert len(encoded) < 20
+
+
+class CountingTokenizer:
+    """The real tokenizer, and how many characters it was given."""
+
+    def __init__(self) -> None:
+        self._tokenizer = tokenizer()
+        self.characters = 0
+
+    def __call__(self, text: str, **options: object) -> object:
+        self.characters += len(text)
+        return self._tokenizer(text, **options)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._tokenizer, name)
+
+
+LIMIT = 60
+MILLION = 1_000_000
+CONVERSATION = [{"role": "user", "content": "w"}, {"role": "assistant", "content": "w"}] * 20_000
+
+
+@pytest.mark.parametrize(
+    ("prompt", "response"),
+    [
+        ("hi", "a" * MILLION),
+        ("a" * MILLION, "yes"),
+        ("<|im_end|>" * (MILLION // 10), "yes"),
+        ([*CONVERSATION, {"role": "user", "content": "hi"}], "yes"),
+        ([*CONVERSATION, {"role": "user", "content": "a" * MILLION}], "yes"),
+    ],
+    ids=["response", "prompt", "look-alikes", "turns", "turns and prompt"],
+)
+def test_the_tokenizer_is_given_no_more_than_can_fit(prompt: Prompt, response: str) -> None:
+    """Eight megabytes of one word took 40 seconds and 3 GB, while all other clients waited."""
+    counting = CountingTokenizer()
+    limited = Renderer(counting, LIMIT)
+    counting.characters = 0
+    try:
+        rendered = limited.render(prompt, response)
+        assert rendered.cut
+        assert len(rendered.tokens) <= LIMIT
+    except TooLong as error:
+        assert prompt == "hi"
+        assert "1000000 characters, over max_seq_length 60" in str(error)
+    longest = len("<|endoftext|>")
+    assert counting.characters < 10 * LIMIT * longest
+
+
+def test_a_rendered_conversation_of_megabytes_loses_its_beginning_first() -> None:
+    counting = CountingTokenizer()
+    limited = Renderer(counting, LIMIT)
+    ending = "<|im_start|>assistant\nyes<|im_end|>\n"
+    counting.characters = 0
+    tokens = limited.encode_rendered("a" * MILLION + ending)
+    assert text(tokens) == ("a" * 100 + ending)[-len(text(tokens)) :]
+    assert len(tokens) == LIMIT
+    assert counting.characters < 10 * LIMIT * len("<|endoftext|>")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_cannot_fit_is_left_out_without_a_change_of_tokens(seed: int) -> None:
+    """Against the same renderer, allowed to look at everything."""
+    rng = random.Random(seed)
+    limit = rng.randint(40, 90)
+    messages = turns(rng, rng.randint(0, 60))
+    messages[-1]["content"] = "".join(rng.choices("ab é", k=rng.choice([5, 50, 3000])))
+    short, looks_at_all = renderer(limit), renderer(limit)
+    looks_at_all._most_characters = 10**9
+    expected = looks_at_all.render(messages, "yes")
+    assert short.render(messages, "yes") == expected
+    assert short.render(short.within_reach(messages), "yes").tokens == expected.tokens

@@ -158,11 +158,11 @@ def test_a_bound_that_is_no_number_is_refused() -> None:
             Filters(**{name: float("nan")})
 
 
-@pytest.mark.parametrize("penalty", [float("nan"), float("inf"), 1e308, -1.0, 1000.1])
+@pytest.mark.parametrize("penalty", [float("nan"), float("inf"), 1e308, -1.0, 1e6 + 1])
 def test_a_penalty_that_is_no_sensible_number_is_refused(
     model: RewardModel, penalty: float
 ) -> None:
-    line = "uncertainty_penalty is .*: not a number from 0 to 1000"
+    line = "uncertainty_penalty is .*: not a number from 0 to 1,000,000"
     with pytest.raises(InputError, match=line):
         model.score(["q"], ["a"], uncertainty_penalty=penalty)
     with pytest.raises(InputError, match=line):
@@ -186,5 +186,5 @@ def test_a_reward_that_is_no_number_is_an_error(
     first, second = score_rows(model, [PLAIN, PLAIN])
     assert "reward" in first
     assert second == PLAIN | {"error": "the model's reward for this text is no finite number"}
-    with pytest.raises(InputError, match=r"text \[1\] is no finite number"):
+    with pytest.raises(InputError, match="no finite reward"):
         model.score(["q", "q"], ["a", "bb"])

@@ -1,14 +1,21 @@
 """RewardModel: the same reward alone and in a batch, ranking, calibrated comparison."""
 
+import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import mlx_reward
-from mlx_reward.inference.reward_model import RewardModel
+from mlx_reward.inference.reward_model import NotFinite, RewardModel
+from mlx_reward.inference.rl import reward_function
 from mlx_reward.utils.errors import InputError
+from tests import ROOT
 
 PROMPTS = ["short?", "a rather longer question, is it not?", "short?"]
 RESPONSES = ["yes", "no, and this goes on for a while", "perhaps"]
@@ -103,3 +110,75 @@ def test_a_checkpoint_without_temperature_says_what_to_run(
 
 def test_the_digest_is_that_of_the_weights(checkpoints: Path, model: RewardModel) -> None:
     assert RewardModel.load(checkpoints / "rm_model_bt").digest == model.digest
+
+
+@pytest.mark.parametrize("penalty", [float("nan"), float("inf"), 1e308, -1.0, 10**400, "1", True])
+def test_a_penalty_that_leaves_no_reward_is_refused(model: RewardModel, penalty: float) -> None:
+    doors = [
+        lambda: model.score(["q"], ["a"], uncertainty_penalty=penalty),
+        lambda: model.rank("q", ["a"], penalty),
+        lambda: model.best_of_n("q", ["a"], penalty),
+        lambda: reward_function(model, uncertainty_penalty=penalty),
+    ]
+    for door in doors:
+        with pytest.raises(InputError, match="uncertainty_penalty is .*: not a number from 0"):
+            door()
+
+
+def test_a_model_without_a_finite_reward_says_so(checkpoints: Path) -> None:
+    """Weights that are finite each can still overflow together."""
+    broken = RewardModel.load(checkpoints / "rm_model_bt")
+    head = broken.ensemble.engines[0].network.head
+    head.weight = head.weight * 1e38
+    with pytest.raises(NotFinite, match="no finite reward"):
+        broken.score(["q"], ["a"])
+
+
+def test_a_calibration_that_is_not_finite_is_refused(checkpoints: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "checkpoints"
+    shutil.copytree(checkpoints, copy)
+    (copy / "calibration.json").write_text(json.dumps({"temperature": float("nan")}))
+    with pytest.raises(InputError, match="calibration.json: it is not finite"):
+        RewardModel.load(copy / "rm_model_bt")
+
+
+FORKED = """
+import os, sys
+from mlx_reward import InputError, RewardModel
+
+def fork(work):
+    if os.fork() == 0:
+        try:
+            print(work(), flush=True)
+        except InputError as error:
+            print(error, flush=True)
+        os._exit(0)
+    os.wait()
+
+load = lambda: RewardModel.load(sys.argv[1])
+score = lambda model: model.score(["q"], ["a"]).shape
+fork(lambda: score(load()))
+model = load()
+fork(lambda: score(model))
+fork(lambda: score(load()))
+"""
+
+
+def test_a_fork_after_load_is_an_error_that_says_spawn(checkpoints: Path) -> None:
+    """It waited for ever: multiprocessing forks by default on Linux."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", FORKED, str(checkpoints / "rm_model_bt")],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        printed, _ = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)  # the child too
+    before, used, anew = printed.splitlines()
+    assert before == "(1,)"
+    assert "get_context('spawn')" in used
+    assert "get_context('spawn')" in anew

@@ -16,6 +16,8 @@ import pytest
 from mlx_reward.inference.reward_model import RewardModel
 from tests import ROOT
 
+GRACE = 3.0  # seconds
+
 
 def start(
     checkpoints: Path, *options: str, **environment: str
@@ -32,7 +34,7 @@ def start(
 
 @pytest.fixture
 def running(checkpoints: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    process, url = start(checkpoints)
+    process, url = start(checkpoints, "--grace", str(GRACE))
     for _ in range(300):
         try:
             httpx.get(f"{url}/health")
@@ -73,6 +75,44 @@ def test_many_clients_get_their_own_answers_and_a_stop_answers_them_first(
                 continue  # it came after the stop
     assert answered > 0
     assert process.wait(30) in (0, -signal.SIGTERM)
+
+
+def half_sent(url: str, text: bytes) -> socket.socket:
+    """Return a connection whose request stops in the middle."""
+    port = int(url.rpartition(":")[2])
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.sendall(text)
+    return connection
+
+
+def test_a_stop_takes_no_longer_than_its_grace(
+    running: "tuple[subprocess.Popen[str], str]",
+) -> None:
+    """With 20,000 texts queued only SIGKILL ended it; half-sent bodies held it for a minute."""
+    process, url = running
+    head = b"POST /rank HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    idle = [half_sent(url, head[:20]) for _ in range(20)]
+    idle += [half_sent(url, head + b"Content-Length: 1000\r\n\r\n{") for _ in range(20)]
+    body = {"prompt": "q", "responses": ["and so on " * 15] * 4000}
+
+    def ask() -> int:
+        return httpx.post(f"{url}/rank", json=body, timeout=60).status_code
+
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(ask) for _ in range(3)]  # the third is over what may wait
+        while httpx.get(f"{url}/health").json()["waiting"] < 8000:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        start = time.monotonic()
+        process.wait(30)
+        assert time.monotonic() - start < GRACE + 1
+        statuses = [answer.result() for answer in asked]
+    assert set(statuses) <= {200, 503}
+    assert 503 in statuses
+    answers = [connection.recv(100) for connection in idle[20:]]
+    assert {answer[:12] for answer in answers} == {b"HTTP/1.1 503"}
+    for connection in idle:
+        connection.close()
 
 
 def test_an_address_open_to_others_needs_a_token(checkpoints: Path) -> None:
