@@ -97,7 +97,7 @@ class RewardModel:
         loaded = checkpoint.load(folder, backbone)
         ensemble = Ensemble(Engine(loaded.network), loaded.members)
         config = loaded.config
-        renderer = load_renderer(backbone, config.max_seq_length, config.chat_template)
+        renderer = load_renderer(backbone, **config.rendering)
         remedy = "run `dvc repro calibrate`, which makes it"
         calibrator = Calibrator.read(read_json(folder.parent / "calibration.json", remedy))
         return cls(ensemble, renderer, config, calibrator)

@@ -29,7 +29,7 @@ def calibrate(settings: CalibrateSettings, paths: Paths) -> None:
     bins = settings.ece_bins
     loaded = checkpoint.load(paths.reward_model, paths.base)
     ensemble = Ensemble(Engine(loaded.network), loaded.members)
-    renderer = load_renderer(paths.base, loaded.config.max_seq_length, loaded.config.chat_template)
+    renderer = load_renderer(paths.base, **loaded.config.rendering)
     valid = tokenize(read_pairs(paths.valid), renderer)
     rewards = ensemble.score(valid.texts, valid.prompts, "calibrate")
     margins = valid.margins(mean_and_deviation(rewards)[0])

@@ -34,7 +34,7 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
     calibration = read_json(paths.calibration, "run `dvc repro calibrate`")
     loaded = checkpoint.load(paths.reward_model, paths.base)
     ensemble = Ensemble(Engine(loaded.network), loaded.members)
-    renderer = load_renderer(paths.base, loaded.config.max_seq_length, loaded.config.chat_template)
+    renderer = load_renderer(paths.base, **loaded.config.rendering)
 
     def score(texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> Array:
         return mean_and_deviation(ensemble.score(texts, prompts, "eval"))[0]

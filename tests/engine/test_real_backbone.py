@@ -23,7 +23,7 @@ def scored() -> tuple[Engine, list[list[int]]]:
     if not MODEL.exists():
         pytest.skip("no trained model; run `make repro` first")
     loaded = checkpoint.load(MODEL, BASE)
-    renderer = load_renderer(BASE, loaded.config.max_seq_length, loaded.config.chat_template)
+    renderer = load_renderer(BASE, **loaded.config.rendering)
     return Engine(loaded.network), [renderer.render(QUESTION, a).tokens for a in ANSWERS]
 
 
