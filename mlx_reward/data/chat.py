@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from jinja2.exceptions import TemplateError
-from transformers import AutoTokenizer
 
 from mlx_reward.data.pair import Message, Prompt, as_messages
 from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.transformers_import import import_transformers
+
+import_transformers()
+from transformers import AutoTokenizer  # noqa: E402  # after its advice was silenced
 
 # For backbones that were never taught to chat; readable text that any tokenizer knows.
 PLAIN_TEMPLATE = (
