@@ -4,19 +4,19 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar
 
 import mlx.core as mx
 import numpy as np
 from mlx.utils import tree_flatten
 from scipy.special import expit
 
-from mlx_reward.data.chat import Renderer, load_renderer
+from mlx_reward.data.chat import Renderer
 from mlx_reward.data.formats.conversation import end_with_response, read_prompt
 from mlx_reward.data.formats.row import BadRow, text
-from mlx_reward.data.pair import Message, Prompt, prompt_key
-from mlx_reward.engine.engine import BATCH_TOKENS, Engine
+from mlx_reward.data.pair import Message, Prompt
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
+from mlx_reward.engine.load import load
 from mlx_reward.evaluation.calibration import Calibrator
 from mlx_reward.model import checkpoint
 from mlx_reward.utils.arrays import Array
@@ -25,6 +25,7 @@ from mlx_reward.utils.files import read_json
 
 T = TypeVar("T")
 Normalization = Literal["zscore", "sigmoid"]
+EncodedText = list[int]  # a conversation as token ids
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,6 @@ class Ranked:
     index: int
     response: str
     reward: float
-
-
-class EncodedText(NamedTuple):
-    """A conversation as token ids; ``prompt_key`` is equal for equal prompts, which run once."""
-
-    prompt_key: str
-    tokens: list[int]
 
 
 class RewardModel:
@@ -74,7 +68,7 @@ class RewardModel:
     @property
     def batch_tokens(self) -> int:
         """About how many tokens fill a batch."""
-        return BATCH_TOKENS
+        return self.ensemble.batch_tokens
 
     @property
     def digest(self) -> str:
@@ -94,13 +88,10 @@ class RewardModel:
         """
         folder = Path(folder)
         backbone = Path(base) if base else backbone_of(folder)
-        loaded = checkpoint.load(folder, backbone)
-        ensemble = Ensemble(Engine(loaded.network), loaded.members)
-        config = loaded.config
-        renderer = load_renderer(backbone, **config.rendering)
+        loaded = load(folder, backbone)
         remedy = "run `dvc repro calibrate`, which makes it"
         calibrator = Calibrator.read(read_json(folder.parent / "calibration.json", remedy))
-        return cls(ensemble, renderer, config, calibrator)
+        return cls(loaded.ensemble, loaded.renderer, loaded.config, calibrator)
 
     def score(
         self,
@@ -182,7 +173,7 @@ class RewardModel:
         """Return what ``score_tokens`` takes. Errors name the field with its ``position``."""
         prompt = _checked(read_prompt, f"prompt{position}", prompt)
         response = _checked(text, f"response{position}", response)
-        return EncodedText(prompt_key(prompt), self.renderer.render(prompt, response).tokens)
+        return self.renderer.render(prompt, response).tokens
 
     def encode_messages(self, messages: list[Message], field: str = "messages") -> EncodedText:
         """Return the same for a conversation that ends with the assistant."""
@@ -194,13 +185,11 @@ class RewardModel:
 
         Its control tokens count as such, unlike those in other texts.
         """
-        return EncodedText(f"rendered {text}", self.renderer.encode_rendered(text))
+        return self.renderer.encode_rendered(text)
 
     def score_tokens(self, texts: Sequence[EncodedText]) -> tuple[Array, Array]:
         """Return raw rewards (N,) and uncertainties (N,) of encoded texts."""
-        tokens = [text.tokens for text in texts]
-        prompt_keys = [text.prompt_key for text in texts]
-        return mean_and_deviation(self.ensemble.score(tokens, prompt_keys))
+        return mean_and_deviation(self.ensemble.score(texts))
 
 
 def penalize(rewards: Array, uncertainties: Array, uncertainty_penalty: float) -> Array:

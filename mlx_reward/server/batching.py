@@ -29,7 +29,7 @@ class _Job:
 
     @property
     def token_count(self) -> int:
-        return sum(len(tokens) for _, tokens in self.texts)
+        return sum(len(text) for text in self.texts)
 
 
 class Batcher:

@@ -118,7 +118,6 @@ def evaluate(
     """Return NLL and accuracy on ``valid`` at temperature 1."""
     rewards = engine.score(
         valid.texts,
-        valid.prompts,
         what="valid",
         features=features,
         share=data_parallel.deal,

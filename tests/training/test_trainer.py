@@ -20,7 +20,7 @@ from tests.toy import dataset, loss_settings, network, pairs, settings, tokenize
 
 
 def margins(model: RewardNetwork, data: PreferenceDataset) -> np.ndarray:
-    return data.margins(Engine(model).score(data.texts, data.prompts))
+    return data.margins(Engine(model).score(data.texts))
 
 
 def test_it_learns_what_it_was_shown_and_generalises() -> None:
