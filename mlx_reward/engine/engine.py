@@ -7,6 +7,7 @@ from typing import Any
 
 import mlx.core as mx
 import numpy as np
+from mlx_lm.generate import wired_limit
 from numpy.typing import NDArray
 
 from mlx_reward.cpu.way import takes_cpu_way
@@ -115,7 +116,8 @@ class Engine:
         rewards = np.zeros(len(texts), dtype=np.float32)
         batches = share(self.batches([texts[i] for i in firsts]))
         total = sum(map(len, batches))
-        with evaluation_mode(self.network), bar(total=total, what=what, unit="text") as progress:
+        progress_bar = bar(total=total, what=what, unit="text")
+        with evaluation_mode(self.network), wired_limit(self.network), progress_bar as progress:
             for batch in batches:
                 text_ids = [firsts[place] for place in batch]
                 own = [texts[i] for i in text_ids]

@@ -9,6 +9,7 @@ from functools import partial
 
 import mlx.core as mx
 import numpy as np
+from mlx_lm.generate import wired_limit
 from numpy.typing import NDArray
 
 from mlx_reward.engine.engine import Engine
@@ -54,7 +55,8 @@ class Ensemble:
         shares_features = False
         if features is None and texts:
             shares_features = run_on_worker(lambda: first.can_reuse_features(texts[0]))
-        with bar(total=len(firsts), what=what, unit="text") as progress:
+        progress_bar = bar(total=len(firsts), what=what, unit="text")
+        with wired_limit(first.network), progress_bar as progress:
             for batch in batches:
                 text_ids = [firsts[place] for place in batch]
                 own = [texts[i] for i in text_ids]
