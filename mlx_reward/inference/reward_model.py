@@ -40,10 +40,13 @@ class Ranked:
 class RewardModel:
     """The reward r(prompt, response) of a checkpoint.
 
-    A reward is the same for a text alone or among others (within 1e-4). An ensemble's reward is
-    the mean over its members and its uncertainty their standard deviation, in the same units; a
-    single model has an uncertainty of 0. ``probability`` turns a difference of two rewards into
-    the calibrated probability that the first response is better.
+    A reward is the same for a text alone or among others: on a CPU, which computes in float32,
+    within 1e-4; on an accelerator as far as the numbers go that the backbone is stored in (float16
+    has 11 bits, bfloat16 8), for they are rounded otherwise in another batch.
+
+    An ensemble's reward is the mean over its members and its uncertainty their standard deviation,
+    in the same units; a single model has an uncertainty of 0. ``probability`` turns a difference of
+    two rewards into the calibrated probability that the first response is better.
 
     Unusable input raises ``InputError`` with one line.
     """
