@@ -6,15 +6,13 @@ Each file is scored as eval.benchmarks scores it; its kind is recognised.
 """
 
 import sys
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mlx_reward.data.chat import load_renderer
-from mlx_reward.engine.engine import Engine
-from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
+from mlx_reward.engine.ensemble import mean_and_deviation
+from mlx_reward.engine.load import load
 from mlx_reward.evaluation.benchmark_sets.measure import measure, name
-from mlx_reward.model import checkpoint
 from mlx_reward.utils.arrays import Array
 
 ROOT = Path(__file__).parents[1]
@@ -39,15 +37,13 @@ def show(source: str, metrics: dict[str, Any]) -> None:
 
 def main() -> None:
     base = ROOT / "checkpoints" / "sft_merged_model"
-    loaded = checkpoint.load(ROOT / "checkpoints" / "rm_model_bt", base)
-    ensemble = Ensemble(Engine(loaded.network), loaded.members)
-    renderer = load_renderer(base, loaded.config.max_seq_length, loaded.config.chat_template)
+    model = load(ROOT / "checkpoints" / "rm_model_bt", base)
 
-    def score(texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> Array:
-        return mean_and_deviation(ensemble.score(texts, prompts))[0]
+    def score(texts: Sequence[list[int]]) -> Array:
+        return mean_and_deviation(model.ensemble.score(texts))[0]
 
     for source in sys.argv[1:]:
-        show(source, measure(source, renderer, score))
+        show(source, measure(source, model.renderer, score))
 
 
 if __name__ == "__main__":

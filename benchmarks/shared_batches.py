@@ -124,12 +124,12 @@ def fit(sampler: Any, split: Split, settings: TrainSettings) -> Result:
     test = tokenize(split.test, renderer)
     mx.random.seed(settings.seed)
     engine = Engine(with_adapters(load_backbone(BASE), **settings.adapters, head=settings.head))
-    known = frozen_features(engine, training.texts, training.prompts, "auto", digest(BASE))
+    known = frozen_features(engine, training.texts, "auto", digest(BASE))
     start = perf_counter()
     with patch.object(trainer, "batch_sampler", sampler):
         trainer.train(engine, training, valid, settings, features=trainer.Features(train=known))
     seconds = perf_counter() - start
-    margins = test.margins(engine.score(test.texts, test.prompts))
+    margins = test.margins(engine.score(test.texts))
     return Result(accuracy=accuracy(margins), nll=nll(margins), seconds=seconds)
 
 

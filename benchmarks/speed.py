@@ -161,7 +161,7 @@ def train_ours(pairs: list[Row], num_layers: int, epochs: int, batch_size: int) 
     network = with_adapters(load_backbone(BASE), num_layers, rank=8, scale=2.0, dropout=0.0)
     engine = Engine(network)
     start = perf_counter()
-    known = frozen_features(engine, training.texts, training.prompts, "auto", digest(BASE))
+    known = frozen_features(engine, training.texts, "auto", digest(BASE))
     train(engine, training, valid, settings, features=Features(train=known))
     return {"seconds": perf_counter() - start, "units": len(training.pairs) * epochs}
 
@@ -170,17 +170,15 @@ def score_ours(texts: list[Text]) -> Run:
     """Time the scoring of ``texts``, which are tokenized before; units are texts."""
     from mlx_reward.backbones.load import load_backbone
     from mlx_reward.data.chat import load_renderer
-    from mlx_reward.data.pair import prompt_key
     from mlx_reward.engine.engine import Engine
     from mlx_reward.model.adapters import with_adapters
 
     engine = Engine(with_adapters(load_backbone(BASE), 8, rank=8, scale=2.0, dropout=0.0))
     renderer = load_renderer(BASE, 4096)
     tokens = [renderer.render(prompt, response).tokens for prompt, response in texts]
-    prompts = [prompt_key(prompt) for prompt, _ in texts]
-    engine.score(tokens[:8], prompts[:8])  # what only the first call has to do
+    engine.score(tokens[:8])  # what only the first call has to do
     start = perf_counter()
-    engine.score(tokens, prompts)
+    engine.score(tokens)
     return {
         "seconds": perf_counter() - start,
         "units": len(texts),

@@ -43,7 +43,7 @@ REPEATS = 3
 FROZEN_BLOCKS = (10, 18, 22)
 RESPONSES = (1, 2, 4, 8, 16, 32)
 
-Texts = tuple[list[list[int]], list[int]]  # token ids, and the number of the prompt of each
+Texts = list[list[int]]
 Work = Callable[[], object]
 
 
@@ -52,13 +52,11 @@ def random_texts(
 ) -> Texts:
     """Return texts of random token ids; those of one prompt begin alike."""
     texts: list[list[int]] = []
-    prompt_numbers: list[int] = []
-    for number in range(prompts):
+    for _ in range(prompts):
         prompt = RNG.integers(1000, 40000, prompt_length).tolist()
         for _ in range(responses_per_prompt):
             texts.append(prompt + RNG.integers(1000, 40000, response_length).tolist())
-            prompt_numbers.append(number)
-    return texts, prompt_numbers
+    return texts
 
 
 def seconds(work: Work) -> float:
@@ -113,7 +111,7 @@ def make_gradient(engine: Engine, texts: Texts, features: FrozenFeatures | None 
     """Return a function that runs ``texts`` forward and backward."""
 
     def total_reward(_: RewardNetwork) -> mx.array:
-        return engine.forward(*texts, features).sum()
+        return engine.forward(texts, features).sum()
 
     value_and_grad = nn.value_and_grad(engine.network, total_reward)
     return lambda: mx.eval(value_and_grad(engine.network))
@@ -134,7 +132,7 @@ def profile(engine: Engine, limit: float) -> None:
     matmul = tokens * linear_operations(engine.network) / limit / 1e9
     print("\n8 pairs, prompts of 200 tokens, responses of 100")
     print(f"the linear layers' matmul alone takes {matmul:.2f} s forward")
-    _print_parts("forward", lambda: mx.eval(engine.forward(*texts)), matmul)
+    _print_parts("forward", lambda: mx.eval(engine.forward(texts)), matmul)
     _print_parts("forward and backward", make_gradient(engine, texts), 2 * matmul)
 
 
@@ -159,9 +157,9 @@ def break_even(frozen: int) -> None:
     num_layers = len(blocks(load_backbone(BASE))) - frozen
     engine = Engine(make_network(num_layers))
     texts = random_texts(prompts=8, prompt_length=200, responses_per_prompt=2, response_length=100)
-    once = best_seconds(lambda: mx.eval(engine.batch_features(*texts).states))
+    once = best_seconds(lambda: mx.eval(engine.batch_features(texts).states))
     without = best_seconds(make_gradient(engine, texts))
-    known = best_seconds(make_gradient(engine, texts, engine.batch_features(*texts)))
+    known = best_seconds(make_gradient(engine, texts, engine.batch_features(texts)))
     uses = once / (without - known)
     print(f"{frozen:>38}{once:>9.2f}{without:>9.2f}{known:>9.2f}{uses:>14.1f}", flush=True)
 
@@ -169,7 +167,7 @@ def break_even(frozen: int) -> None:
 def growth_with_tokens(engine: Engine, most: int) -> None:
     """Print the time of scoring 10,000 tokens, ten times as many, and so on up to ``most``."""
     print("\nscoring, texts of 200 tokens:   tokens   seconds   us a token")
-    engine.score(*texts_of_200(4_000))  # does not count
+    engine.score(texts_of_200(4_000))  # does not count
     count = 10_000
     while count <= most:
         took = _seconds_to_score(engine, texts_of_200(count))
@@ -201,7 +199,7 @@ def growth_with_n(engine: Engine) -> None:
 
 
 def _seconds_to_score(engine: Engine, texts: Texts) -> float:
-    return seconds(lambda: engine.score(*texts))
+    return seconds(lambda: engine.score(texts))
 
 
 def main() -> None:

@@ -92,11 +92,11 @@ def weak_spots() -> str:
 
 def varlen_layout() -> str:
     """Return how three short texts are laid out without padding, and which token sees which."""
-    from mlx_reward.engine.prefix_groups import group_by_prefix
+    from mlx_reward.engine.prefix_tree import sort_texts
     from mlx_reward.engine.varlen_layout import lay_out
 
     texts = [[1, 2, 3, 4], [1, 2, 5], [6, 7, 8, 9, 10]]
-    layout = lay_out(group_by_prefix(texts, ["a", "a", "b"]), texts)
+    layout = lay_out(sort_texts(texts), texts, min_saved=1)
     tokens = layout.token_ids(texts).tolist()
     positions = layout.position_ids.tolist()
     starts = layout.cu_seqlens.tolist()

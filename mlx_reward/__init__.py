@@ -4,7 +4,6 @@
 >>> RewardModel.load("checkpoints/rm_model_bt").rank("What is 2 + 2?", ["5", "4"])
 """
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +17,6 @@ PUBLIC = {
     "reward_function": "mlx_reward.inference.rl",
     "InputError": "mlx_reward.utils.errors",
 }
-
-os.environ.setdefault(
-    "TRANSFORMERS_NO_ADVISORY_WARNINGS", "1"
-)  # it would tell everyone that PyTorch is missing
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.tokenizer_utils import load as load_tokenizer
 from mlx_lm.utils import load_model
 
+from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.utils import process
 from mlx_reward.utils.errors import InputError
 
@@ -21,7 +22,7 @@ def load_backbone(folder: Path) -> nn.Module:
     folder is not a model that mlx_lm opens.
     """
     model, _ = _load(folder)
-    if mx.default_device() == mx.Device(mx.cpu):
+    if takes_cpu_way():
         widen(transformer(model))  # the language-model head is never run
     model.freeze()
     model.eval()
@@ -35,7 +36,7 @@ def load_language_model(folder: Path) -> tuple[nn.Module, TokenizerWrapper]:
     own config alone.
     """
     model, config = _load(folder)
-    if mx.default_device() == mx.Device(mx.cpu):
+    if takes_cpu_way():
         widen(model)
     model.freeze()
     model.eval()

@@ -9,9 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 import mlx.core as mx
 
 from mlx_reward.cpu import prepare
+from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.engine.streams import streams
 from mlx_reward.utils.cache_folder import cache_folder
 
+# How models run here; where an architecture cannot, a note says so when it is loaded.
+CPU_WAY = "float32, without padding, a stream for each core"
+ACCELERATOR_WAY = "weights as stored, padded batches, one stream"
 MATRIX_SIZE = 1024
 MATMULS = 8  # of a measurement, on each stream
 REPEATS = 3
@@ -28,6 +32,7 @@ def describe_machine() -> list[tuple[str, str]]:
         ("mlx-reward", f"{_version('mlx-reward')} on {python}"),
         ("mlx", f"{_version('mlx')}, mlx-lm {_version('mlx-lm')}"),
         ("device", str(mx.default_device())),
+        ("way", CPU_WAY if takes_cpu_way() else ACCELERATOR_WAY),
         ("BLAS", prepare.status() or "MLX's own"),
         ("streams", f"{len(all_streams)}, {blas_threads} BLAS threads each"),
         (

@@ -5,5 +5,7 @@
 """
 
 from mlx_reward.cpu import prepare
+from mlx_reward.utils.transformers_import import import_transformers
 
 prepare.prepare()  # before any module of this room loads MLX
+import_transformers()  # mlx_lm, which every room above loads, imports it

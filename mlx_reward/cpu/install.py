@@ -11,12 +11,12 @@ import functools
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-import mlx.core as mx
 import mlx.nn as nn
 from mlx_lm.models import activations, base
 
 from mlx_reward.cpu.activations import gelu, gelu_approx, swiglu
 from mlx_reward.cpu.attention import attention
+from mlx_reward.cpu.way import takes_cpu_way
 
 
 class _QuickNN(ModuleType):
@@ -46,7 +46,7 @@ def install(model: nn.Module) -> None:
 
     On a GPU this does nothing, and so it does a second time.
     """
-    if mx.default_device() != mx.Device(mx.cpu):
+    if not takes_cpu_way():
         return
     for _, part in model.named_modules():
         kind: Any = type(part)

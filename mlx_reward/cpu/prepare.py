@@ -9,6 +9,7 @@ import sys
 from importlib import metadata
 
 from mlx_reward.cpu import blas
+from mlx_reward.cpu.way import forced_accelerator_way
 
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # malloc.h
 
@@ -20,7 +21,7 @@ def prepare() -> None:
     global _status
     if _status is not None:
         return
-    if not sys.platform.startswith("linux") or not _has_cpu_build():
+    if not sys.platform.startswith("linux") or not _has_cpu_build() or forced_accelerator_way():
         _status = ""
         return
     os.environ.setdefault(

@@ -7,14 +7,18 @@ import bisect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from jinja2.exceptions import TemplateError
-from transformers import AutoTokenizer
 
 from mlx_reward.data.pair import Message, Prompt, as_messages
 from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.transformers_import import import_transformers
+
+import_transformers()
+from transformers import AutoTokenizer  # noqa: E402  # after its advice was silenced
 
 # For backbones that were never taught to chat; readable text that any tokenizer knows.
 PLAIN_TEMPLATE = (
@@ -22,6 +26,11 @@ PLAIN_TEMPLATE = (
     "{% for m in messages %}{{ m['role'] | capitalize }}: {{ m['content'] }}\n\n{% endfor %}"
     "{{ eos_token or '' }}"
 )
+
+# Some templates (Llama 3's) print today's date, with which every reward would change overnight.
+# They get this one instead, whenever a model is trained; Llama 3's own falls back on it.
+TEMPLATE_DATE = date(2024, 7, 26)
+_ASKS_FOR_DATE = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 
 # A stand-in for text that looks like a control token: a number between two private-use characters.
 _STAND_IN_START = "\ue000"
@@ -61,10 +70,20 @@ class Renderer:
     """
 
     def __init__(
-        self, tokenizer: Any, max_seq_length: int, chat_template: str | None = None
+        self,
+        tokenizer: Any,
+        max_seq_length: int,
+        chat_template: str | None = None,
+        template_date: str | None = None,
     ) -> None:
+        """Take the tokenizer's own template where ``chat_template`` is None.
+
+        ``template_date``, as YYYY-MM-DD, is what a template that asks for today's date gets.
+        """
         self.chat_template = chat_template or tokenizer.chat_template or PLAIN_TEMPLATE
         self.max_seq_length = max_seq_length
+        self._date = date.fromisoformat(template_date) if template_date else TEMPLATE_DATE
+        self._dated_template = with_date(self.chat_template, self._date)
         self._tokenizer = tokenizer
         added = tokenizer.added_tokens_decoder.values()
         # Longest first, so that a token is found before another that is its beginning.
@@ -106,6 +125,19 @@ class Renderer:
         whole = as_messages(prompt)
         messages = self._within_reach(whole)
         return prompt if messages is whole else messages
+
+    @property
+    def template_date(self) -> str | None:
+        """The date that the template is given as today's, YYYY-MM-DD; None where it asks for none.
+
+        The checkpoint records it, so that rewards stay as they were trained.
+        """
+        return self._date.isoformat() if "strftime_now" in self.chat_template else None
+
+    @property
+    def dated_template(self) -> str:
+        """The template with its date written out, for programs that would fill in today's."""
+        return self._dated_template
 
     def is_rendered(self, text: str) -> bool:
         """Return whether ``text`` spells a control token, as rendered conversations do."""
@@ -237,7 +269,7 @@ class Renderer:
     def _apply_template(self, messages: list[Message]) -> str:
         try:
             text = self._tokenizer.apply_chat_template(
-                messages, chat_template=self.chat_template, tokenize=False
+                messages, chat_template=self._dated_template, tokenize=False
             )
         except TemplateError as error:
             raise InputError(
@@ -258,6 +290,20 @@ class Renderer:
             return messages
         system, first, *rest = messages
         return [{**first, "content": f"{system['content']}\n\n{first['content']}"}, *rest]
+
+
+def with_date(template: str, today: date) -> str:
+    """Return ``template`` with ``today`` written wherever it asks for today's date.
+
+    InputError where it asks with a format that it puts together itself.
+    """
+    dated = _ASKS_FOR_DATE.sub(lambda found: repr(today.strftime(found[2])), template)
+    if re.search(r"strftime_now\s*\(", dated):
+        raise InputError(
+            "the chat template asks for today's date in a format that it does not spell out, "
+            "so that rewards would change overnight; write the date into the template"
+        )
+    return dated
 
 
 def _answered(messages: list[Message], response: str) -> list[Message]:
@@ -281,14 +327,18 @@ def _any_of(texts: list[str]) -> re.Pattern[str]:
 
 
 def load_renderer(
-    backbone: Path, max_seq_length: int, chat_template: str | None = None
+    backbone: Path,
+    max_seq_length: int,
+    chat_template: str | None = None,
+    template_date: str | None = None,
 ) -> Renderer:
     """Return the renderer of a backbone folder.
 
-    ``chat_template`` takes the place of the backbone's own; a checkpoint records its own.
+    ``chat_template`` takes the place of the backbone's own, ``template_date`` that of
+    TEMPLATE_DATE; a checkpoint records both.
     """
     # Checked here, because transformers would look for the backbone on the hub.
     if not (backbone / "tokenizer_config.json").exists():
         raise InputError(f"{backbone}: no backbone there; run `dvc repro base`, which makes it")
     tokenizer = AutoTokenizer.from_pretrained(backbone, local_files_only=True)
-    return Renderer(tokenizer, max_seq_length, chat_template)
+    return Renderer(tokenizer, max_seq_length, chat_template, template_date)

@@ -2,28 +2,25 @@
 every core.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import mlx.core as mx
 import numpy as np
+from mlx_lm.generate import wired_limit
 from numpy.typing import NDArray
 
+from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.engine import padded, varlen
+from mlx_reward.engine.batch_tokens import CPU_BATCH_TOKENS, accelerator_batch_tokens
 from mlx_reward.engine.features import FrozenFeatures, frozen_blocks
-from mlx_reward.engine.prefix_groups import (
-    PrefixGroup,
-    balance,
-    distinct,
-    group_by_prefix,
-    token_batches,
-)
+from mlx_reward.engine.prefix_groups import distinct
 from mlx_reward.engine.runner import CANNOT, Capabilities, Runner, evaluation_mode
 from mlx_reward.engine.streams import streams
+from mlx_reward.engine.worker import run_on_worker
 from mlx_reward.model.checkpoint import Tree
 from mlx_reward.model.network import RewardNetwork, with_weights
 from mlx_reward.utils.progress import bar
-
-BATCH_TOKENS = 4096  # a batch, over all streams: best of 1,024 to 8,192 on two cores
 
 Batches = Sequence[list[int]]
 Texts = Sequence[list[int]]
@@ -32,7 +29,7 @@ Texts = Sequence[list[int]]
 class Engine:
     """Runs ``network`` over token ids.
 
-    Texts with the same entry in ``prompts`` share the computation of what they begin with.
+    What texts of a batch begin with in common, a prompt or anything else, runs once.
 
     ``grad_checkpoint``: blocks run again in the backward pass, which saves memory.
     """
@@ -65,45 +62,49 @@ class Engine:
         return self._runner.shares_prefix
 
     @property
+    def batch_tokens(self) -> int:
+        """About how many tokens fill a batch while nothing is trained."""
+        if takes_cpu_way():
+            return CPU_BATCH_TOKENS
+        return accelerator_batch_tokens(mx.device_info(), self.network.hidden_size)
+
+    @property
     def frozen_blocks(self) -> int:
         """How many blocks from the first on hold nothing that is trained."""
         return frozen_blocks(self.network.backbone)
 
-    def forward(
-        self, texts: Texts, prompts: Sequence[Hashable], features: FrozenFeatures | None = None
-    ) -> mx.array:
+    def forward(self, texts: Texts, features: FrozenFeatures | None = None) -> mx.array:
         """Return rewards (N,) of one batch of ``texts``, in their order; differentiable.
 
         ``features`` holds what the frozen blocks make of them, where that is known. The backward
         pass of each part of the batch runs on the stream of its forward pass.
         """
-        way = varlen if self.padding_free else padded
+        way = self._way
         found: list[mx.array] = []
-        parts = self._parts(texts, prompts)
+        parts = way.parts(self._runner, texts, len(streams()))
         for part, stream in zip(parts, streams(), strict=False):
             with mx.stream(stream):
                 found.append(way.rewards(self._runner, texts, part, features))
-        return mx.concatenate(found)[mx.array(_place_of_each_text(parts))]
+        return mx.concatenate(found)[mx.array(self._place_of_each_text(parts))]
 
-    def batch_features(self, texts: Texts, prompts: Sequence[Hashable]) -> FrozenFeatures:
+    def batch_features(self, texts: Texts) -> FrozenFeatures:
         """Return what the frozen blocks make of one batch of ``texts``."""
-        way = varlen if self.padding_free else padded
+        way = self._way
         found: list[mx.array] = []
-        parts = self._parts(texts, prompts)
+        parts = way.parts(self._runner, texts, len(streams()))
         for part, stream in zip(parts, streams(), strict=False):
             with mx.stream(stream):
                 found += way.features(self._runner, texts, part)
-        states = mx.concatenate([found[place] for place in _place_of_each_text(parts)])
+        states = mx.concatenate([found[place] for place in self._place_of_each_text(parts)])
         return FrozenFeatures.of_texts(states, texts)
 
     def score(
         self,
         texts: Texts,
-        prompts: Sequence[Hashable],
         what: str = "score",
         features: FrozenFeatures | None = None,
         share: Callable[[Batches], Batches] = lambda batches: batches,
-        merge: Callable[[mx.array], mx.array] = lambda rewards: rewards,
+        merge: Callable[[mx.array], mx.array] | None = None,
     ) -> NDArray[np.float64]:
         """Return rewards (N,) of the token ids ``texts``, in their order, with dropout off.
 
@@ -113,36 +114,39 @@ class Engine:
         """
         firsts, groups = distinct(texts)  # each different text is encoded once
         rewards = np.zeros(len(texts), dtype=np.float32)
-        batches = share(self.batches([texts[i] for i in firsts], [prompts[i] for i in firsts]))
+        batches = share(self.batches([texts[i] for i in firsts]))
         total = sum(map(len, batches))
-        with evaluation_mode(self.network), bar(total=total, what=what, unit="text") as progress:
+        progress_bar = bar(total=total, what=what, unit="text")
+        with evaluation_mode(self.network), wired_limit(self.network), progress_bar as progress:
             for batch in batches:
                 text_ids = [firsts[place] for place in batch]
-                rewards[text_ids] = np.array(self._forward_some(texts, prompts, text_ids, features))
+                own = [texts[i] for i in text_ids]
+                known = features.take(text_ids) if features else None
+                rewards[text_ids] = self.batch_rewards(own, known)
                 progress.update(len(batch))
         mx.clear_cache()
-        merged = np.array(merge(mx.array(rewards)), dtype=np.float64)
-        return merged[[firsts[group] for group in groups]]
+        merged = rewards if merge is None else np.array(merge(mx.array(rewards)))
+        return merged.astype(np.float64)[[firsts[group] for group in groups]]
 
-    def _forward_some(
-        self,
-        texts: Texts,
-        prompts: Sequence[Hashable],
-        text_ids: list[int],
-        features: FrozenFeatures | None,
-    ) -> mx.array:
-        known = features.take(text_ids) if features else None
-        rewards = self.forward([texts[i] for i in text_ids], [prompts[i] for i in text_ids], known)
-        mx.eval(rewards)  # which lets other threads run meanwhile; np.array alone would not
-        return rewards
+    def batch_rewards(
+        self, texts: Texts, features: FrozenFeatures | None = None
+    ) -> NDArray[np.float32]:
+        """Return the values of ``forward``, for any thread."""
 
-    def features(self, texts: Texts, prompts: Sequence[Hashable]) -> FrozenFeatures:
+        def run() -> NDArray[np.float32]:
+            rewards = self.forward(texts, features)
+            mx.eval(rewards)  # which lets other threads run meanwhile; np.array alone would not
+            return np.array(rewards)
+
+        return run_on_worker(run)
+
+    def features(self, texts: Texts) -> FrozenFeatures:
         """Return what the frozen blocks make of all ``texts``, computed in batches."""
         found = [mx.zeros((0,))] * len(texts)
         with bar(total=len(texts), what="frozen blocks", unit="text") as progress:
-            for batch in self.batches(texts, prompts):
+            for batch in self.batches(texts):
                 own = [texts[i] for i in batch]
-                states = self.batch_features(own, [prompts[i] for i in batch]).states
+                states = self.batch_features(own).states
                 mx.eval(states)
                 ends = np.cumsum([len(text) for text in own]).tolist()
                 for i, end in zip(batch, ends, strict=True):
@@ -152,9 +156,9 @@ class Engine:
         mx.eval(joined)
         return FrozenFeatures.of_texts(joined, texts)
 
-    def batches(self, texts: Texts, prompts: Sequence[Hashable]) -> list[list[int]]:
-        """Return indices of ``texts`` in batches of about BATCH_TOKENS tokens."""
-        return token_batches(texts, prompts, BATCH_TOKENS, self.shares_prefix)
+    def batches(self, texts: Texts) -> list[list[int]]:
+        """Return indices of ``texts`` in batches of about ``batch_tokens`` tokens to run."""
+        return self._way.batches(self._runner, texts, self.batch_tokens) if texts else []
 
     def can_reuse_features(self, text: list[int]) -> bool:
         """Tell whether the frozen blocks can be passed over where their output is known; tried
@@ -179,14 +183,13 @@ class Engine:
             except CANNOT:
                 return False
 
-    def _parts(self, texts: Texts, prompts: Sequence[Hashable]) -> list[list[PrefixGroup]]:
-        """Return the prefix groups of ``texts``, dealt to the streams."""
-        groups = group_by_prefix(texts, prompts, self.shares_prefix)
-        return balance(groups, texts, len(streams()))
+    @property
+    def _way(self) -> Any:
+        """The module that runs a batch: varlen or padded."""
+        return varlen if self.padding_free else padded
 
-
-def _place_of_each_text(parts: list[list[PrefixGroup]]) -> list[int]:
-    """Return, for each text, its place in the results of all ``parts``, one after the other."""
-    text_ids = [i for part in parts for group in part for i in group.text_ids]
-    order: list[int] = np.argsort(text_ids).tolist()
-    return order
+    def _place_of_each_text(self, parts: list[Any]) -> list[int]:
+        """Return, for each text, its place in the results of all ``parts``, one after the other."""
+        text_ids = [i for part in parts for i in self._way.text_ids(part)]
+        order: list[int] = np.argsort(text_ids).tolist()
+        return order

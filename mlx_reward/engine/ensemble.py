@@ -4,15 +4,18 @@ The mean over members is their reward, the deviation how unsure they are (Lakshm
 2017; for reward models Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization").
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import mlx.core as mx
 import numpy as np
+from mlx_lm.generate import wired_limit
 from numpy.typing import NDArray
 
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.engine.prefix_groups import distinct
+from mlx_reward.engine.worker import run_on_worker
 from mlx_reward.model.checkpoint import Tree
 from mlx_reward.utils.progress import bar
 
@@ -28,10 +31,14 @@ class Ensemble:
         self.members = members
         self.engines = [engine.with_weights(member) for member in members]
 
+    @property
+    def batch_tokens(self) -> int:
+        """About how many tokens fill a batch."""
+        return self.engines[0].batch_tokens
+
     def score(
         self,
         texts: Sequence[list[int]],
-        prompts: Sequence[Hashable],
         what: str = "score",
         features: FrozenFeatures | None = None,
     ) -> NDArray[np.float64]:
@@ -41,23 +48,33 @@ class Ensemble:
         """
         first = self.engines[0]
         if len(self.engines) == 1:
-            return first.score(texts, prompts, what, features)[None]
+            return first.score(texts, what, features)[None]
         firsts, groups = distinct(texts)  # each different text is encoded once
         rewards = np.zeros((len(self.engines), len(texts)))
-        batches = first.batches([texts[i] for i in firsts], [prompts[i] for i in firsts])
-        shares_features = features is None and bool(texts) and first.can_reuse_features(texts[0])
-        with bar(total=len(firsts), what=what, unit="text") as progress:
+        batches = first.batches([texts[i] for i in firsts])
+        shares_features = False
+        if features is None and texts:
+            shares_features = run_on_worker(lambda: first.can_reuse_features(texts[0]))
+        progress_bar = bar(total=len(firsts), what=what, unit="text")
+        with wired_limit(first.network), progress_bar as progress:
             for batch in batches:
                 text_ids = [firsts[place] for place in batch]
-                own, keys = [texts[i] for i in text_ids], [prompts[i] for i in text_ids]
+                own = [texts[i] for i in text_ids]
                 known = features.take(text_ids) if features else None
-                if shares_features:
-                    known = first.batch_features(own, keys)
-                for k, engine in enumerate(self.engines):
-                    rewards[k, text_ids] = np.array(engine.forward(own, keys, known))
+                rewards[:, text_ids] = run_on_worker(
+                    partial(self._batch_rewards, own, known, shares_features)
+                )
                 progress.update(len(batch))
         mx.clear_cache()
         return rewards[:, [firsts[group] for group in groups]]
+
+    def _batch_rewards(
+        self, texts: Sequence[list[int]], features: FrozenFeatures | None, share_features: bool
+    ) -> NDArray[np.float32]:
+        """Return rewards (K, M) of a batch of texts; frozen blocks run once where they can."""
+        if share_features:
+            features = self.engines[0].batch_features(texts)
+        return np.array([engine.batch_rewards(texts, features) for engine in self.engines])
 
 
 def mean_and_deviation(

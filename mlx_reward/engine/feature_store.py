@@ -6,7 +6,7 @@ blocks are frozen, the tokens.
 """
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ Budget = float | str  # GB, or "auto", or "off"
 def frozen_features(
     engine: Engine,
     texts: Sequence[list[int]],
-    prompts: Sequence[Hashable],
     budget: Budget,
     backbone_digest: str,
 ) -> FrozenFeatures | None:
@@ -55,7 +54,7 @@ def frozen_features(
     path = cache_folder() / "frozen" / f"{_key(engine, texts, backbone_digest)}.safetensors"
     states = _read(path)
     if states is None:
-        states = engine.features(texts, prompts).states
+        states = engine.features(texts).states
         _keep(path, states)
     return FrozenFeatures.of_texts(states, texts)
 

@@ -8,95 +8,117 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
+from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.engine.prefix_cache import PrefixCache, PrefixedCache
-from mlx_reward.engine.prefix_groups import PrefixGroup
+from mlx_reward.engine.prefix_groups import (
+    PrefixGroup,
+    balance,
+    group_by_prefix,
+    token_batches,
+    with_one_prefix_length,
+)
 from mlx_reward.engine.runner import Runner
 from mlx_reward.model.network import last_states
 from mlx_reward.utils.grouping import group_indices
 
+Texts = Sequence[list[int]]
+
+
+def batches(runner: Runner, texts: Texts, tokens: int) -> list[list[int]]:
+    """Return indices of ``texts`` in batches of about ``tokens`` tokens to run."""
+    return token_batches(texts, tokens, runner.shares_prefix)
+
+
+def parts(runner: Runner, texts: Texts, count: int) -> list[list[PrefixGroup]]:
+    """Deal ``texts`` to at most ``count`` parts of about equal work."""
+    return balance(group_by_prefix(texts, runner.shares_prefix), texts, count)
+
+
+def text_ids(groups: list[PrefixGroup]) -> list[int]:
+    """Return the indices of the groups' texts, in the order of their results."""
+    return [text_id for group in groups for text_id in group.text_ids]
+
 
 def rewards(
-    runner: Runner,
-    texts: Sequence[list[int]],
-    groups: list[PrefixGroup],
-    features: FrozenFeatures | None,
+    runner: Runner, texts: Texts, groups: list[PrefixGroup], features: FrozenFeatures | None
 ) -> mx.array:
     """Return rewards (N,) of the texts of ``groups``, in the order of the groups.
 
     ``features``, where known: what the frozen blocks make of ``texts``.
     """
-    batches = _same_prefix_length(groups)
-    joined = mx.concatenate([_batch_rewards(runner, texts, batch, features) for batch in batches])
+    passes = _passes(runner, groups)
+    joined = mx.concatenate([_batch_rewards(runner, texts, batch, features) for batch in passes])
     place = {
-        text_id: n for n, text_id in enumerate(_text_ids([g for batch in batches for g in batch]))
+        text_id: n for n, text_id in enumerate(text_ids([g for batch in passes for g in batch]))
     }
-    return joined[mx.array([place[text_id] for text_id in _text_ids(groups)])]
+    return joined[mx.array([place[text_id] for text_id in text_ids(groups)])]
 
 
-def features(
-    runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]
-) -> list[mx.array]:
+def features(runner: Runner, texts: Texts, groups: list[PrefixGroup]) -> list[mx.array]:
     """Return what the frozen blocks make of each text of ``groups``, (T, D), in their order."""
     found: dict[int, mx.array] = {}
-    for batch in _same_prefix_length(groups):
+    for batch in _passes(runner, groups):
         found |= _batch_features(runner, texts, batch)
-    return [found[text_id] for text_id in _text_ids(groups)]
+    return [found[text_id] for text_id in text_ids(groups)]
 
 
-def _same_prefix_length(groups: list[PrefixGroup]) -> list[list[PrefixGroup]]:
+def _passes(runner: Runner, groups: list[PrefixGroup]) -> list[list[PrefixGroup]]:
     """Put together what can run without padding the prefixes, for not every architecture masks them
     one by one.
+
+    A text longer than the runner's ``position_limit`` runs alone, for padding would make its batch
+    longer.
     """
-    by_length = group_indices(group.prefix_length for group in groups)
-    return [[groups[i] for i in indices] for indices in by_length.values()]
-
-
-def _text_ids(groups: list[PrefixGroup]) -> list[int]:
-    return [text_id for group in groups for text_id in group.text_ids]
+    if not takes_cpu_way():
+        groups = with_one_prefix_length(groups)
+    limit = runner.capabilities.position_limit
+    kinds = group_indices(
+        (group.prefix_length, group.text_ids[0] if limit and group.longest > limit else None)
+        for group in groups
+    )
+    return [[groups[i] for i in indices] for indices in kinds.values()]
 
 
 def _batch_rewards(
     runner: Runner,
-    texts: Sequence[list[int]],
+    texts: Texts,
     groups: list[PrefixGroup],
     features: FrozenFeatures | None,
 ) -> mx.array:
-    text_ids, prefix_length = _text_ids(groups), groups[0].prefix_length
-    suffixes, lengths = pad([texts[i][prefix_length:] for i in text_ids])
+    own, prefix_length = text_ids(groups), groups[0].prefix_length
+    suffixes, lengths = pad([texts[i][prefix_length:] for i in own])
     injected = None
     prefix_injected = None
     if features is not None:
         firsts = [group.text_ids[0] for group in groups]
-        injected = features.padded(text_ids, prefix_length, suffixes.shape[1])
+        injected = features.padded(own, prefix_length, suffixes.shape[1])
         prefix_injected = features.padded(firsts, 0, prefix_length)
     cache = _prefixed_caches(runner, texts, groups, inject=prefix_injected)
     states = runner.hidden_states(mx.array(suffixes), cache, inject=injected)
     return runner.network.head_rewards(last_states(states, mx.array(lengths)))
 
 
-def _batch_features(
-    runner: Runner, texts: Sequence[list[int]], groups: list[PrefixGroup]
-) -> dict[int, mx.array]:
-    text_ids, prefix_length = _text_ids(groups), groups[0].prefix_length
-    suffixes, lengths = pad([texts[i][prefix_length:] for i in text_ids])
+def _batch_features(runner: Runner, texts: Texts, groups: list[PrefixGroup]) -> dict[int, mx.array]:
+    own, prefix_length = text_ids(groups), groups[0].prefix_length
+    suffixes, lengths = pad([texts[i][prefix_length:] for i in own])
     captured: list[
         mx.array
     ] = []  # a pass over the prefixes, if there are any, then one over the rest
     cache = _prefixed_caches(runner, texts, groups, capture=captured)
     runner.hidden_states(mx.array(suffixes), cache, capture=captured)
     suffix_states = captured[-1]  # N T D
-    states = {i: suffix_states[n, : lengths[n]] for n, i in enumerate(text_ids)}
+    states = {i: suffix_states[n, : lengths[n]] for n, i in enumerate(own)}
     if prefix_length == 0:
         return states
     prefix_states = captured[0]  # G T D
     prefix_of = {i: prefix_states[row] for row, group in enumerate(groups) for i in group.text_ids}
-    return {i: mx.concatenate([prefix_of[i], states[i]]) for i in text_ids}
+    return {i: mx.concatenate([prefix_of[i], states[i]]) for i in own}
 
 
 def _prefixed_caches(
     runner: Runner,
-    texts: Sequence[list[int]],
+    texts: Texts,
     groups: list[PrefixGroup],
     inject: mx.array | None = None,
     capture: list[mx.array] | None = None,

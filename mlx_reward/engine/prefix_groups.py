@@ -1,12 +1,17 @@
 """Texts that begin with the same tokens, as groups: the shared prefix runs once, then what follows
-it in each text.
+it in each text, as padded batches.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from mlx_reward.utils.grouping import group_indices
+from mlx_reward.engine.prefix_tree import sort_texts
+
+MIN_PREFIX = 8  # tokens; a shorter prefix is not worth a pass of its own
+MOST_TEXTS = 128  # of a group, so that grouping takes time linear in the number of texts
+PREFIX_STEP = 32  # an accelerator's prefixes are cut to a multiple of it
+PASS_TOKENS = 512  # an accelerator's pass is taken to cost as much as so many tokens more
 
 
 @dataclass(frozen=True)
@@ -32,16 +37,42 @@ class PrefixGroup:
         return self.prefix_length + len(self.text_ids) * self.padded_suffix
 
 
-def group_by_prefix(
-    texts: Sequence[list[int]], prompts: Sequence[Hashable], share: bool = True
-) -> list[PrefixGroup]:
-    """Group ``texts`` with the same entry in ``prompts``, longest first.
+def group_by_prefix(texts: Sequence[list[int]], share: bool = True) -> list[PrefixGroup]:
+    """Group ``texts`` by what they begin with in common, so that most tokens are saved; the group
+    of the longest text first.
 
     Without ``share`` every text stands alone.
     """
-    keys = prompts if share else range(len(prompts))
-    groups = [_group(texts, text_ids) for text_ids in group_indices(keys).values()]
+    ordered = sort_texts(texts, share)
+    groups = [
+        _group(texts, ordered.text_ids[start:stop]) for start, stop in _best_cuts(ordered.shared)
+    ]
     return sorted(groups, key=lambda group: -group.longest)
+
+
+def _best_cuts(shared: list[int]) -> list[tuple[int, int]]:
+    """Return where each group starts and stops among sorted texts, by dynamic programming.
+
+    ``shared``: as of ``SortedTexts``. A group saves its prefix for each text but the first.
+    """
+    saved = [0] * (len(shared) + 1)  # of the first so many texts
+    start_of = [0] * (len(shared) + 1)  # of the group that ends there
+    for stop in range(1, len(shared) + 1):
+        saved[stop], start_of[stop] = saved[stop - 1], stop - 1
+        prefix = shared[stop - 1]
+        for start in range(stop - 2, max(stop - MOST_TEXTS, 0) - 1, -1):
+            prefix = min(prefix, shared[start + 1])
+            if prefix < MIN_PREFIX:
+                break
+            together = saved[start] + (stop - start - 1) * prefix
+            if together > saved[stop]:
+                saved[stop], start_of[stop] = together, start
+    cuts: list[tuple[int, int]] = []
+    stop = len(shared)
+    while stop > 0:
+        cuts.append((start_of[stop], stop))
+        stop = start_of[stop]
+    return cuts[::-1]
 
 
 def _group(texts: Sequence[list[int]], text_ids: list[int]) -> PrefixGroup:
@@ -72,6 +103,36 @@ def common_prefix(texts: Sequence[list[int]]) -> int:
     """
     columns = zip(*(text[:-1] for text in texts), strict=False)
     return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+
+
+def with_one_prefix_length(groups: Sequence[PrefixGroup]) -> list[PrefixGroup]:
+    """Cut the prefixes of ``groups`` to one length or to nothing, so that few passes run them all.
+
+    An accelerator runs one pass over much quicker than many over little, and a pass takes prefixes
+    of one length only.
+    """
+    lengths = {group.prefix_length // PREFIX_STEP * PREFIX_STEP for group in groups}
+    best = min(sorted(lengths | {0}), key=lambda length: _cost(groups, length))
+    return [
+        PrefixGroup(g.text_ids, best if g.prefix_length >= best else 0, g.longest) for g in groups
+    ]
+
+
+def _cost(groups: Sequence[PrefixGroup], length: int) -> int:
+    """Return the tokens to run, padding and PASS_TOKENS for each pass with them, if groups whose
+    prefix is at least ``length`` share so much of it.
+    """
+    sharing = [group for group in groups if 0 < length <= group.prefix_length]
+    whole = [group for group in groups if not 0 < length <= group.prefix_length]
+    prefixes = len(sharing) * length + PASS_TOKENS if sharing else 0
+    return prefixes + _pass(sharing, length) + _pass(whole, 0)
+
+
+def _pass(groups: Sequence[PrefixGroup], prefix_length: int) -> int:
+    if not groups:
+        return 0
+    texts = sum(len(group.text_ids) for group in groups)
+    return texts * (max(group.longest for group in groups) - prefix_length) + PASS_TOKENS
 
 
 def balance(
@@ -110,9 +171,7 @@ def _largest(dealt: list[list[PrefixGroup]]) -> int:
     return max(map(_tokens, dealt))
 
 
-def token_batches(
-    texts: Sequence[list[int]], prompts: Sequence[Hashable], tokens: int, share: bool = True
-) -> list[list[int]]:
+def token_batches(texts: Sequence[list[int]], tokens: int, share: bool = True) -> list[list[int]]:
     """Return indices of ``texts`` in batches of about ``tokens`` tokens to run, the longest texts
     first.
 
@@ -120,7 +179,7 @@ def token_batches(
     """
     batches: list[list[int]] = []
     room = 0
-    for group in group_by_prefix(texts, prompts, share):
+    for group in group_by_prefix(texts, share):
         fits_a_batch_but_not_this_one = room < group.tokens <= tokens
         if fits_a_batch_but_not_this_one:
             room = 0

@@ -2,6 +2,7 @@
 architecture allows.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ import mlx.core as mx
 
 from mlx_reward.backbones.blocks import blocks
 from mlx_reward.cpu.install import install
+from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.engine.block_roles import LayerCache, roles, thread_roles, wrap_blocks
 from mlx_reward.engine.features import frozen_blocks
 from mlx_reward.engine.prefix_cache import can_share_prefix
-from mlx_reward.engine.varlen_cache import VarlenCache, can_run_varlen
+from mlx_reward.engine.rope import position_limit
+from mlx_reward.engine.varlen_cache import VarlenCache, varlen_obstacle
 from mlx_reward.model.network import RewardNetwork
 
 # What a foreign architecture may raise where it is run in another way than it was written for.
@@ -28,17 +31,31 @@ CANNOT = (
     RuntimeError,
 )
 
+_told: set[str] = set()  # architectures
+
 
 @dataclass(frozen=True)
 class Capabilities:
     """What an architecture allows on this device.
 
-    ``padding_free``: texts run without padding, which is how a CPU runs them best.
-    ``shares_prefix``: texts share the computation of what they begin with.
+    ``padding_free``: texts run without padding, which is how a CPU runs them best; ``why_padded``
+    says why not. ``shares_prefix``: texts share the computation of what they begin with.
+    ``position_limit``: longer texts run alone, for their rotary embedding changes with the length
+    of their batch.
     """
 
     padding_free: bool
     shares_prefix: bool
+    position_limit: int | None = None
+    why_padded: str = ""
+
+    def __str__(self) -> str:
+        way = "without padding" if self.padding_free else f"in padded batches: {self.why_padded}"
+        prefixes = "what texts begin with in common runs once"
+        if not self.shares_prefix:
+            prefixes = "every text runs whole"
+        limit = f"; longer than {self.position_limit} tokens, alone" if self.position_limit else ""
+        return f"{way}; {prefixes}{limit}"
 
 
 class Runner:
@@ -65,6 +82,7 @@ class Runner:
         self.padding_free = False  # until it is tried out
         self.capabilities = capabilities or self._try_out()
         self.padding_free = self.capabilities.padding_free
+        self._say_once()
 
     @property
     def shares_prefix(self) -> bool:
@@ -117,11 +135,29 @@ class Runner:
         return self._grad_checkpoint and self.network.training
 
     def _try_out(self) -> Capabilities:
-        with evaluation_mode(self.network):  # dropout would tell the two ways apart
-            padding_free = mx.default_device() == mx.cpu and can_run_varlen(
-                self._last_states, CANNOT
-            )
-        return Capabilities(padding_free=padding_free, shares_prefix=self._attention_only)
+        limit = position_limit(self.network.backbone, CANNOT)
+        if limit:
+            why_padded: str | None = "its rotary embedding changes with the length of a text"
+        elif not takes_cpu_way():
+            why_padded = "an accelerator runs them best"
+        else:
+            with evaluation_mode(self.network):  # dropout would tell the two ways apart
+                why_padded = varlen_obstacle(self._last_states, CANNOT)
+        return Capabilities(
+            padding_free=why_padded is None,
+            shares_prefix=self._attention_only and limit is None,
+            position_limit=limit,
+            why_padded=why_padded or "",
+        )
+
+    def _say_once(self) -> None:
+        """Tell, once for an architecture, where it does not run as this device does it best."""
+        best = self.capabilities.padding_free or not takes_cpu_way()
+        architecture = type(self.network.backbone).__module__.rpartition(".")[2]
+        if architecture in _told or (best and self.capabilities.shares_prefix):
+            return
+        _told.add(architecture)
+        print(f"note: {architecture} runs {self.capabilities}", file=sys.stderr)
 
     def _last_states(self, tokens: mx.array, cache: VarlenCache | None) -> mx.array:
         return self.hidden_states(

@@ -6,6 +6,7 @@ import threading
 
 import mlx.core as mx
 
+from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.utils import process
 from mlx_reward.utils.machine import cores
 
@@ -21,7 +22,7 @@ def streams() -> list[mx.Stream]:
     """
     process.claim()
     device = mx.default_device()
-    if device != mx.Device(mx.cpu):
+    if not takes_cpu_way():
         return [mx.default_stream(device)]
     if not hasattr(_of_this_thread, "streams"):
         _of_this_thread.streams = [mx.new_stream(device) for _ in range(cores())]

@@ -16,7 +16,7 @@ import numpy as np
 
 from mlx_reward.cpu.attention import Window, attend
 from mlx_reward.engine.block_roles import LayerCache
-from mlx_reward.engine.prefix_groups import PrefixGroup
+from mlx_reward.engine.prefix_tree import MIN_SAVED, sort_texts
 from mlx_reward.engine.varlen_layout import VarlenLayout, lay_out
 
 MASKED = np.float32(-1e30)  # added to the score of a key that a query may not see
@@ -115,23 +115,28 @@ class LastTokenCache(VarlenCache):
         return self.keys_and_values or (keys, values)
 
 
-def can_run_varlen(
+def varlen_obstacle(
     last_states: Callable[[mx.array, VarlenCache | None], mx.array],
     cannot: tuple[type[Exception], ...],
-) -> bool:
-    """Tell whether an architecture gives two texts that begin alike the same states without padding
-    as one by one.
+) -> str | None:
+    """Return why an architecture cannot run without padding; None where two texts that begin alike
+    get the same states as one by one.
 
     Tried rather than listed: some have attention that does not ask the cache, or layers that mix
     tokens in another way. ``last_states`` gives the last tokens' states (N, 1, D) if there is a
     cache, and all tokens' otherwise; ``cannot`` are the errors by which an architecture shows that
     it cannot.
     """
-    texts = [[1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 8, 9]]
-    layout = lay_out([PrefixGroup([0, 1], 3, 7)], texts)
-    alone = [last_states(mx.array([text]), None)[0, -1] for text in texts]
+    prefix = list(range(1, MIN_SAVED + 1))  # as long as it takes to be shared
+    texts = [[*prefix, 4, 5, 6, 7], [*prefix, 8, 9]]
+    layout = lay_out(sort_texts(texts), texts)
+    alone = mx.stack([last_states(mx.array([text]), None)[0, -1] for text in texts])
     try:
         together = last_states(mx.array(layout.token_ids(texts))[:, None], VarlenCache(layout))
-        return mx.allclose(together[:, 0], mx.stack(alone), rtol=1e-3, atol=1e-4).item() is True
-    except cannot:
-        return False
+        difference = mx.abs(together[:, 0] - alone).max().item()
+        if mx.allclose(together[:, 0], alone, rtol=1e-3, atol=1e-4).item() is True:
+            return None
+    except cannot as error:
+        message = (str(error).splitlines() or [""])[0]
+        return f"its blocks cannot run without ({type(error).__name__}: {message})"
+    return f"hidden states without differ by {difference:.2g}"

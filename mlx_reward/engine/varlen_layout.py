@@ -1,20 +1,19 @@
 """Where each token stands when texts of any lengths run as one row without padding, each shared
 prefix once.
 
-Three texts, of which the first two share the prefix [1, 2], in chunks of at most three tokens:
+Three texts, of which the first two begin with [1, 2] in common, in chunks of at most three tokens:
 
     texts  0: [1, 2, 3, 4]    1: [1, 2, 5]    2: [6, 7, 8, 9, 10]
 
-    chunk              0        1      2     3     4
-    its text           2        2      0     0     1
-    context            -        0      -     2     2      chunks that it sees besides itself
-    token_ids       6  7  8   9 10   1  2  3  4     5
-    sequence_ids    2  2  2   2  2   0  0  0  0     1
-    position_ids    0  1  2   3  4   0  1  2  3     2
-    cu_seqlens     0        3      5     7     9    10    where each chunk begins, and the end
+    chunk            0     1     2      3        4
+    its text         0     0     1      2        2
+    context          -     0     0      -        3        chunks that it sees besides itself
+    token_ids       1  2  3  4   5   6  7  8   9 10
+    sequence_ids    0  0  0  0   1   2  2  2   2  2
+    position_ids    0  1  2  3   2   0  1  2   3  4
+    cu_seqlens     0     2     4   5         8      10    where each chunk begins, and the end
 
-last_chunks of the texts in the order of their groups (2, 0, 1) are 1, 3, 4; last_token_indices are
-4, 8, 9.
+last_chunks of the texts in their order (0, 1, 2) are 1, 2, 4; last_token_indices are 3, 4, 9.
 """
 
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlx_reward.engine.prefix_groups import PrefixGroup
+from mlx_reward.engine.prefix_tree import MIN_SAVED, SortedTexts
 
 # Tokens that attend at once: smaller chunks compute fewer scores in vain, in more and smaller
 # matmuls.
@@ -48,8 +47,8 @@ class Chunk:
 
 @dataclass(frozen=True)
 class VarlenLayout:
-    """``chunks`` of S tokens in all; ``last_chunks``: the last chunk of each of the N texts, in the
-    order of their groups.
+    """``chunks`` of S tokens in all; ``last_chunks``: the last chunk of each of the N texts, sorted
+    by their token ids.
     """
 
     chunks: list[Chunk]
@@ -62,7 +61,7 @@ class VarlenLayout:
 
     @property
     def sequence_ids(self) -> NDArray[np.int64]:
-        """(S,) a text that the token stands in; of a shared prefix, the first of its group."""
+        """(S,) a text that the token stands in; of a shared prefix, the first."""
         return np.concatenate([np.full(c.length, c.text_id) for c in self.chunks])
 
     @property
@@ -90,8 +89,13 @@ class VarlenLayout:
         ]
 
 
-def lay_out(groups: Sequence[PrefixGroup], texts: Sequence[Sequence[int]]) -> VarlenLayout:
-    """Lay out the prefix of each group, then what follows it in each of its texts."""
+def lay_out(
+    ordered: SortedTexts, texts: Sequence[Sequence[int]], min_saved: int = MIN_SAVED
+) -> VarlenLayout:
+    """Lay out each of ``texts`` from where it leaves those before it in ``ordered``.
+
+    A prefix that saves fewer than ``min_saved`` tokens stands in each text.
+    """
     chunks: list[Chunk] = []
     last_chunks: list[int] = []
 
@@ -102,9 +106,15 @@ def lay_out(groups: Sequence[PrefixGroup], texts: Sequence[Sequence[int]]) -> Va
             context = (*context, len(chunks) - 1)
         return context
 
-    for group in groups:
-        prefix = add(group.text_ids[0], 0, group.prefix_length, ())
-        for i in group.text_ids:
-            seen = add(i, group.prefix_length, len(texts[i]), prefix)
-            last_chunks.append(seen[-1])
+    # Where later texts may branch off the text before them: how many tokens in, after which chunks.
+    branches: list[tuple[int, tuple[int, ...]]] = [(0, ())]
+    for place, text_id in enumerate(ordered.text_ids):
+        while branches[-1][0] > ordered.shared[place]:
+            branches.pop()
+        start, context = branches[-1]
+        for stop in ordered.branches(place, min_saved):
+            context = add(text_id, start, stop, context)
+            branches.append((stop, context))
+            start = stop
+        last_chunks.append(add(text_id, start, len(texts[text_id]), context)[-1])
     return VarlenLayout(chunks, last_chunks)

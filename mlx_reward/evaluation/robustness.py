@@ -13,8 +13,7 @@ from mlx_reward.evaluation.probes import Probe
 from mlx_reward.utils.arrays import Array
 
 EXAMPLES = 3
-# From token ids of N texts and a key of their prompts to rewards (N,).
-Score = Callable[[Sequence[list[int]], Sequence[str]], Array]
+Score = Callable[[Sequence[list[int]]], Array]  # from token ids of N texts to rewards (N,)
 Text = tuple[str, str]  # key of a prompt, response
 Row = dict[str, Any]
 
@@ -47,7 +46,7 @@ def robustness(
     for probe in probes:
         if _render(probe, renderer, texts):
             by_name.setdefault(probe.name, []).append(probe)
-    scored = score(list(texts.values()), [prompt for prompt, _ in texts])
+    scored = score(list(texts.values()))
     rewards = dict(zip(texts, scored.tolist(), strict=True))
     metrics: dict[str, Row] = {}
     examples: list[Row] = []

@@ -45,14 +45,16 @@ def import_model(
     with output_folder(target, [source], overwrite) as temporary:
         backbone = temporary / standalone.BACKBONE
         _write_backbone(source, config, weights, backbone, bits)
+        renderer = load_renderer(backbone, max_seq_length)
         reward_config = RewardConfig(
             base=str(target / standalone.BACKBONE),
             base_digest=digest(backbone),
-            chat_template=load_renderer(backbone, max_seq_length).chat_template,
+            chat_template=renderer.chat_template,
             max_seq_length=max_seq_length,
             reward_mean=0.0,
             reward_std=1.0,
             params={"fine_tune_type": "none", "head": "linear", "imported": True},
+            template_date=renderer.template_date,
         )
         calibration = {"temperature": 1.0, "members": [{"temperature": 1.0}]}
         standalone.save(temporary, head, reward_config, calibration)

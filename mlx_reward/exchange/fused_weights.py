@@ -27,8 +27,7 @@ def load_member(folder: Path, base: Path, member: int) -> tuple[RewardNetwork, R
     if not 1 <= member <= len(loaded.members):
         raise InputError(f"--member {member}: the model has {len(loaded.members)}")
     loaded.network.update(loaded.members[member - 1])
-    config = loaded.config
-    return loaded.network, load_renderer(base, config.max_seq_length, config.chat_template)
+    return loaded.network, load_renderer(base, **loaded.config.rendering)
 
 
 def fused_weights(network: RewardNetwork, dtype: str) -> dict[str, mx.array]:

@@ -68,7 +68,7 @@ def export(
         )
     bias = float(np.array(network.head.bias)[0])
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    tokenizer.chat_template = renderer.chat_template
+    tokenizer.chat_template = renderer.dated_template
     tokenizer.pad_token = _pad_token(tokenizer, renderer.last_token)
     config = _config(base_config, architecture, tokenizer, dtype)
     figures = {}

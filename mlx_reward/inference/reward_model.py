@@ -4,19 +4,19 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar
 
 import mlx.core as mx
 import numpy as np
 from mlx.utils import tree_flatten
 from scipy.special import expit
 
-from mlx_reward.data.chat import Renderer, load_renderer
+from mlx_reward.data.chat import Renderer
 from mlx_reward.data.formats.conversation import end_with_response, read_prompt
 from mlx_reward.data.formats.row import BadRow, encodable, text
-from mlx_reward.data.pair import Message, Prompt, prompt_key
-from mlx_reward.engine.engine import BATCH_TOKENS, Engine
+from mlx_reward.data.pair import Message, Prompt
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
+from mlx_reward.engine.load import load
 from mlx_reward.evaluation.calibration import Calibrator
 from mlx_reward.inference.penalty import check_uncertainty_penalty, penalize
 from mlx_reward.model import checkpoint
@@ -26,6 +26,7 @@ from mlx_reward.utils.files import read_json
 
 T = TypeVar("T")
 Normalization = Literal["zscore", "sigmoid"]
+EncodedText = list[int]  # a conversation as token ids
 
 
 class NotFinite(InputError):
@@ -41,23 +42,16 @@ class Ranked:
     reward: float
 
 
-class EncodedText(NamedTuple):
-    """A conversation as token ids; ``prompt_key`` is equal for equal prompts, which run once.
-
-    It is a hash, for a prompt can be long and stand before thousands of responses.
-    """
-
-    prompt_key: str
-    tokens: list[int]
-
-
 class RewardModel:
     """The reward r(prompt, response) of a checkpoint.
 
-    A reward is the same for a text alone or among others (within 1e-4). An ensemble's reward is
-    the mean over its members and its uncertainty their standard deviation, in the same units; a
-    single model has an uncertainty of 0. ``probability`` turns a difference of two rewards into
-    the calibrated probability that the first response is better.
+    A reward is the same for a text alone or among others: on a CPU, which computes in float32,
+    within 1e-4; on an accelerator as far as the numbers go that the backbone is stored in (float16
+    has 11 bits, bfloat16 8), for they are rounded otherwise in another batch.
+
+    An ensemble's reward is the mean over its members and its uncertainty their standard deviation,
+    in the same units; a single model has an uncertainty of 0. ``probability`` turns a difference of
+    two rewards into the calibrated probability that the first response is better.
 
     Unusable input raises ``InputError`` with one line.
     """
@@ -82,7 +76,7 @@ class RewardModel:
     @property
     def batch_tokens(self) -> int:
         """About how many tokens fill a batch."""
-        return BATCH_TOKENS
+        return self.ensemble.batch_tokens
 
     @property
     def digest(self) -> str:
@@ -102,12 +96,9 @@ class RewardModel:
         """
         folder = Path(folder)
         backbone = Path(base) if base else backbone_of(folder)
-        loaded = checkpoint.load(folder, backbone)
-        ensemble = Ensemble(Engine(loaded.network), loaded.members)
-        config = loaded.config
-        renderer = load_renderer(backbone, config.max_seq_length, config.chat_template)
+        loaded = load(folder, backbone)
         calibrator = _read_calibrator(folder.parent / "calibration.json")
-        return cls(ensemble, renderer, config, calibrator)
+        return cls(loaded.ensemble, loaded.renderer, loaded.config, calibrator)
 
     def score(
         self,
@@ -203,8 +194,7 @@ class RewardModel:
         return self.renderer.within_reach(_checked(read_prompt, f"prompt{position}", prompt))
 
     def _encode(self, prompt: Prompt, response: str) -> EncodedText:
-        tokens = self.renderer.render(prompt, response).tokens
-        return EncodedText(_hash(prompt_key(prompt)), tokens)
+        return self.renderer.render(prompt, response).tokens
 
     def encode_messages(self, messages: list[Message], field: str = "messages") -> EncodedText:
         """Return the same for a conversation that ends with the assistant."""
@@ -216,22 +206,18 @@ class RewardModel:
 
         Its control tokens count as such, unlike those in other texts.
         """
-        text = _checked(encodable, field, text)
-        return EncodedText(_hash(f"rendered {text}"), self.renderer.encode_rendered(text))
+        return self.renderer.encode_rendered(_checked(encodable, field, text))
 
     def batches(self, texts: Sequence[EncodedText]) -> list[list[int]]:
         """Return indices of ``texts`` in batches of about ``batch_tokens``, as they run best."""
-        keys = [text.prompt_key for text in texts]
-        return self.ensemble.engines[0].batches([text.tokens for text in texts], keys)
+        return self.ensemble.engines[0].batches(texts)
 
     def score_tokens(self, texts: Sequence[EncodedText]) -> tuple[Array, Array]:
         """Return raw rewards (N,) and uncertainties (N,) of encoded texts.
 
         One that overflows the arithmetic is not finite; ``require_finite`` refuses it.
         """
-        tokens = [text.tokens for text in texts]
-        prompt_keys = [text.prompt_key for text in texts]
-        rewards = self.ensemble.score(tokens, prompt_keys)
+        rewards = self.ensemble.score(texts)
         with np.errstate(invalid="ignore"):  # infinity less infinity
             return mean_and_deviation(rewards)
 
@@ -250,10 +236,6 @@ def _read_calibrator(path: Path) -> Calibrator:
     if not np.isfinite(calibrator(np.array([-1.0, 1.0]))).all():
         raise InputError(f"{path}: it is not finite; {remedy}")
     return calibrator
-
-
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _checked(check: Callable[[str, Any], T], field: str, value: Any) -> T:

@@ -11,6 +11,7 @@ from mlx_lm import batch_generate
 from mlx_lm.sample_utils import make_sampler
 
 from mlx_reward.backbones.load import load_language_model
+from mlx_reward.data.chat import TEMPLATE_DATE, with_date
 from mlx_reward.data.formats.conversation import read_prompt
 from mlx_reward.data.formats.row import BadRow
 from mlx_reward.data.pair import as_messages
@@ -28,6 +29,10 @@ class Sampler:
     ) -> None:
         self.model, tokenizer = load_language_model(folder)
         self.tokenizer: Any = tokenizer  # its methods carry no types
+        self._template_options = {}
+        template = self.tokenizer.chat_template
+        if template and "strftime_now" in template:  # tomorrow's samples are those of today
+            self._template_options["chat_template"] = with_date(template, TEMPLATE_DATE)
         self.count = count
         self.max_tokens = max_tokens
         self.seed = seed
@@ -55,8 +60,12 @@ class Sampler:
         ]
 
     def _tokens(self, prompt: str | list[dict[str, str]]) -> list[int]:
-        messages = as_messages(prompt)
-        return list(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True))
+        tokens = self.tokenizer.apply_chat_template(
+            as_messages(prompt),
+            add_generation_prompt=True,
+            **self._template_options,
+        )
+        return list(tokens)
 
     def _generate(self, prompts: list[list[int]]) -> list[list[str]]:
         """Return ``count`` texts for each prompt of token ids."""

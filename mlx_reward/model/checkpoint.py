@@ -32,7 +32,8 @@ REMEDY = "run `dvc repro train`, which makes it"
 class RewardConfig:
     """What a reward depends on besides the weights.
 
-    ``reward_mean`` and ``reward_std`` are those of training responses.
+    ``reward_mean`` and ``reward_std`` are those of training responses. ``template_date``: the date
+    that ``chat_template`` is given as today's, YYYY-MM-DD, where it asks for one.
     """
 
     base: str
@@ -43,6 +44,16 @@ class RewardConfig:
     reward_std: float
     params: dict[str, Any]
     format_version: int = FORMAT_VERSION
+    template_date: str | None = None  # absent from older checkpoints
+
+    @property
+    def rendering(self) -> dict[str, Any]:
+        """How texts are rendered, as data/chat.py's ``load_renderer`` takes it."""
+        return {
+            "max_seq_length": self.max_seq_length,
+            "chat_template": self.chat_template,
+            "template_date": self.template_date,
+        }
 
 
 def save(

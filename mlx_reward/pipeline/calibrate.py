@@ -5,15 +5,13 @@ import math
 
 from mlx_reward.config.calibrate import CalibrateSettings
 from mlx_reward.config.reader import read_section
-from mlx_reward.data.chat import load_renderer
 from mlx_reward.data.dataset import tokenize
 from mlx_reward.data.pair import read_pairs
-from mlx_reward.engine.engine import Engine
-from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
+from mlx_reward.engine.ensemble import mean_and_deviation
+from mlx_reward.engine.load import load
 from mlx_reward.evaluation.calibration import FITS, fit_member
 from mlx_reward.evaluation.cross_validation import compared
 from mlx_reward.evaluation.metrics import ece, nll, reliability
-from mlx_reward.model import checkpoint
 from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.utils.files import write_json
 
@@ -27,11 +25,9 @@ def main() -> None:
 def calibrate(settings: CalibrateSettings, paths: Paths) -> None:
     """Fit the calibrator to the margins of valid, and write it with its metrics."""
     bins = settings.ece_bins
-    loaded = checkpoint.load(paths.reward_model, paths.base)
-    ensemble = Ensemble(Engine(loaded.network), loaded.members)
-    renderer = load_renderer(paths.base, loaded.config.max_seq_length, loaded.config.chat_template)
-    valid = tokenize(read_pairs(paths.valid), renderer)
-    rewards = ensemble.score(valid.texts, valid.prompts, "calibrate")
+    model = load(paths.reward_model, paths.base)
+    valid = tokenize(read_pairs(paths.valid), model.renderer)
+    rewards = model.ensemble.score(valid.texts, "calibrate")
     margins = valid.margins(mean_and_deviation(rewards)[0])
     calibrator = FITS[settings.method](margins)
     logits = calibrator(margins)

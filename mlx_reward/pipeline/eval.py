@@ -1,14 +1,13 @@
 """Measure the calibrated model on the test split, with probes, and on benchmark sets."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 from mlx_reward.config.eval import EvalSettings
 from mlx_reward.config.reader import read_section
-from mlx_reward.data.chat import load_renderer
 from mlx_reward.data.dataset import tokenize
 from mlx_reward.data.pair import read_pairs
-from mlx_reward.engine.engine import Engine
-from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
+from mlx_reward.engine.ensemble import mean_and_deviation
+from mlx_reward.engine.load import load
 from mlx_reward.evaluation.baselines import bag_of_words_margins
 from mlx_reward.evaluation.benchmark_sets.measure import measure, name
 from mlx_reward.evaluation.calibration import Calibrator
@@ -18,7 +17,6 @@ from mlx_reward.evaluation.predictions import Predictions, reward_rows
 from mlx_reward.evaluation.probes import probes
 from mlx_reward.evaluation.robustness import robustness
 from mlx_reward.evaluation.warnings import warnings
-from mlx_reward.model import checkpoint
 from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.report.charts import reliability_svg
 from mlx_reward.utils.arrays import Array
@@ -32,15 +30,14 @@ def main() -> None:
 def evaluate(settings: EvalSettings, paths: Paths) -> None:
     """Score the test split, probes and benchmark sets, and write what they show."""
     calibration = read_json(paths.calibration, "run `dvc repro calibrate`")
-    loaded = checkpoint.load(paths.reward_model, paths.base)
-    ensemble = Ensemble(Engine(loaded.network), loaded.members)
-    renderer = load_renderer(paths.base, loaded.config.max_seq_length, loaded.config.chat_template)
+    model = load(paths.reward_model, paths.base)
+    renderer = model.renderer
 
-    def score(texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> Array:
-        return mean_and_deviation(ensemble.score(texts, prompts, "eval"))[0]
+    def score(texts: Sequence[list[int]]) -> Array:
+        return mean_and_deviation(model.ensemble.score(texts, "eval"))[0]
 
     test = tokenize(read_pairs(paths.test), renderer)
-    member_rewards = ensemble.score(test.texts, test.prompts, "eval")
+    member_rewards = model.ensemble.score(test.texts, "eval")
     rewards, deviations = mean_and_deviation(member_rewards)
     predictions = Predictions(
         test=test,

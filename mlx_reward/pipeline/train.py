@@ -37,6 +37,11 @@ def train(settings: TrainSettings, paths: Paths) -> None:
     renderer = load_renderer(paths.base, settings.max_seq_length)
     training = tokenize(read_pairs(paths.train), renderer)
     valid = tokenize(read_pairs(paths.valid), renderer)
+    if renderer.template_date:
+        print(
+            "note: the chat template prints today's date; every text gets "
+            f"{renderer.template_date}, and the checkpoint records it"
+        )
     _check_not_empty({paths.train: training, paths.valid: valid}, settings)
 
     base_digest = digest(paths.base)
@@ -118,6 +123,7 @@ def _save_checkpoint(
         reward_mean=fitted.reward_mean,
         reward_std=fitted.reward_std,
         params=settings.model_dump(),
+        template_date=renderer.template_date,
     )
     adapters = adapter_config(**settings.adapters)
     checkpoint.save(paths.reward_model, fitted.ensemble.members, adapters, config)

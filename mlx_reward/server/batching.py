@@ -170,4 +170,4 @@ class Batcher:
 
 
 def _tokens(job: _Job, piece: list[int]) -> int:
-    return sum(len(job.texts[i].tokens) for i in piece)
+    return sum(len(job.texts[i]) for i in piece)

@@ -98,7 +98,7 @@ class Scorer:
         return await asyncio.get_running_loop().run_in_executor(self._encoding, work)
 
     def _pieces(self, texts: list[EncodedText]) -> list[list[int]]:
-        if sum(len(text.tokens) for text in texts) <= self._model.batch_tokens:
+        if sum(len(text) for text in texts) <= self._model.batch_tokens:
             return [list(range(len(texts)))] if texts else []
         return self._model.batches(texts)
 

@@ -71,7 +71,6 @@ def fit(
     """
     sample_ids = sample_texts(training.prompts, settings.seed)
     sample = [training.texts[i] for i in sample_ids]
-    sample_prompts = [training.prompts[i] for i in sample_ids]
 
     engine = _seeded(make_engine, settings.seed)
     features = _frozen_features(engine, training, valid, settings, backbone_digest)
@@ -93,14 +92,14 @@ def fit(
             log=log if number == 0 else silent,
         )
         if len(state_files) > 1:
-            rewards = engine.score(sample, sample_prompts, "training rewards", sample_features)
+            rewards = engine.score(sample, "training rewards", sample_features)
             engine.network.shift(-float(rewards.mean()))
         members.append(trainable_weights(engine.network))
         log_histories.append(log_history)
 
     engine.network.update(members[0])  # the last member's; all have the same frozen weights
     ensemble = Ensemble(engine, members)
-    scores = ensemble.score(sample, sample_prompts, "training rewards", sample_features)
+    scores = ensemble.score(sample, "training rewards", sample_features)
     rewards, _ = mean_and_deviation(scores)
     return Fitted(
         ensemble=ensemble,
@@ -136,8 +135,6 @@ def _frozen_features(
     backbone_digest: str,
 ) -> Features:
     def of(dataset: PreferenceDataset) -> FrozenFeatures | None:
-        return frozen_features(
-            engine, dataset.texts, dataset.prompts, settings.frozen_cache, backbone_digest
-        )
+        return frozen_features(engine, dataset.texts, settings.frozen_cache, backbone_digest)
 
     return Features(train=of(training), valid=of(valid))

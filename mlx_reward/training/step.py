@@ -88,7 +88,6 @@ def _make_value_and_grad(
         text_ids = batch.texts.tolist()
         rewards = engine.forward(
             [training.texts[i] for i in text_ids],
-            [training.prompts[i] for i in text_ids],
             features.take(text_ids) if features else None,
         )
         margins = rewards[mx.array(batch.chosen)] - rewards[mx.array(batch.rejected)]

@@ -8,6 +8,7 @@ from typing import Any
 import mlx.core as mx
 import mlx.optimizers as optim
 import numpy as np
+from mlx_lm.generate import wired_limit
 
 from mlx_reward.config.train import TrainSettings
 from mlx_reward.data.dataset import PairIds, PreferenceDataset
@@ -32,6 +33,8 @@ from mlx_reward.training.tracking import Log, silent
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.progress import bar
 
+# What MLX says where memory runs out: on a CPU and in CUDA, and on Metal.
+OUT_OF_MEMORY = ("alloc", "insufficient memory", "out of memory")
 MAX_SKIPPED_IN_A_ROW = 5  # a run stops after so many steps without a finite loss and gradient
 
 
@@ -80,7 +83,8 @@ def train(
     log_history.replay(log)
 
     batches = islice(_batches(training, settings), start.step, schedule.total_steps)
-    with _progress_bar(len(training.pairs), schedule, start.step) as progress:
+    progress_bar = _progress_bar(len(training.pairs), schedule, start.step)
+    with wired_limit(network), progress_bar as progress:
         for step, pair_ids in enumerate(batches, start.step + 1):
             if _out_of_patience(log_history, settings.patience):
                 break
@@ -118,7 +122,6 @@ def evaluate(
     """Return NLL and accuracy on ``valid`` at temperature 1."""
     rewards = engine.score(
         valid.texts,
-        valid.prompts,
         what="valid",
         features=features,
         share=data_parallel.deal,
@@ -178,7 +181,7 @@ def _take_step(
     try:
         return train_step(pair_ids)
     except RuntimeError as error:
-        if "alloc" not in str(error).lower():
+        if not any(words in str(error).lower() for words in OUT_OF_MEMORY):
             raise
         raise InputError(
             f"out of memory at step {step} ({error}); "

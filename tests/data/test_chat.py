@@ -7,7 +7,7 @@ import pytest
 from mlx_reward.data.chat import PLAIN_TEMPLATE, Renderer, TooLong
 from mlx_reward.data.pair import Prompt
 from mlx_reward.utils.errors import InputError
-from tests.tiny import tokenizer
+from tests.tiny import CHATML, tokenizer
 
 GEMMA_LIKE = (
     "{{ '<|endoftext|>' }}{% for m in messages %}"
@@ -109,6 +109,34 @@ def test_a_multibyte_prompt_is_cut_between_characters() -> None:
     assert rendered.cut
     assert 58 <= len(rendered.tokens) <= 60  # one é is two tokens
     assert "\ufffd" not in text(rendered.tokens)
+
+
+DATED = "{{ 'On ' + strftime_now('%d %b %Y') + '\n' }}" + CHATML
+
+
+def test_a_template_that_prints_today_gets_the_same_date_every_day() -> None:
+    """Llama 3's does; the reward of a text would be another one tomorrow."""
+    today = renderer(template=DATED)
+    assert text(today.render("q", "a").tokens).startswith("On 26 Jul 2024\n")
+    assert today.template_date == "2024-07-26"
+    recorded = Renderer(tokenizer(), 1000, DATED, template_date="2025-01-31")
+    assert text(recorded.render("q", "a").tokens).startswith("On 31 Jan 2025\n")
+    assert recorded.template_date == "2025-01-31"
+    assert renderer().template_date is None
+
+
+def test_other_programs_get_the_date_in_the_template() -> None:
+    """An exported model is rendered by transformers, which would fill in today's date."""
+    messages = [{"role": "user", "content": "q"}]
+    exported = tokenizer()
+    exported.chat_template = renderer(template=DATED).dated_template
+    assert exported.apply_chat_template(messages, tokenize=False).startswith("On 26 Jul 2024\n")
+    assert renderer().dated_template == CHATML
+
+
+def test_a_date_in_a_format_that_is_not_spelled_out_is_refused() -> None:
+    with pytest.raises(InputError, match="write the date into the template"):
+        renderer(template="{% set f = '%d' %}{{ strftime_now(f) }}" + CHATML)
 
 
 def test_what_fits_exactly_is_not_cut() -> None:

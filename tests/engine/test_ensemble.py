@@ -45,10 +45,10 @@ def random_members(model: RewardNetwork, count: int) -> list[dict[str, object]]:
 def test_each_member_scores_as_it_would_alone(backbone: Path, layers: int) -> None:
     model, data = network(backbone, layers), dataset(12)
     ensemble = Ensemble(Engine(model), random_members(model, 3))
-    together = ensemble.score(data.texts, data.prompts)
+    together = ensemble.score(data.texts)
     for own, member in zip(together, ensemble.members, strict=True):
         model.update(member)
-        assert own == pytest.approx(Engine(model).score(data.texts, data.prompts), abs=1e-4)
+        assert own == pytest.approx(Engine(model).score(data.texts), abs=1e-4)
     assert np.std(together, axis=0).min() > 1e-3
     assert np.array_equal(mean_and_deviation(together)[0], together.mean(axis=0))
 
@@ -56,11 +56,9 @@ def test_each_member_scores_as_it_would_alone(backbone: Path, layers: int) -> No
 def test_equal_texts_run_once_and_get_equal_rewards(backbone: Path) -> None:
     model, data = network(backbone), dataset(12)
     ensemble = Ensemble(Engine(model), random_members(model, 2))
-    twice = ensemble.score(data.texts * 2, [*data.prompts, *map(str, range(len(data.texts)))])
+    twice = ensemble.score(data.texts * 2)
     assert np.array_equal(twice[:, : len(data.texts)], twice[:, len(data.texts) :])
-    assert twice[:, : len(data.texts)] == pytest.approx(
-        ensemble.score(data.texts, data.prompts), abs=1e-4
-    )
+    assert twice[:, : len(data.texts)] == pytest.approx(ensemble.score(data.texts), abs=1e-4)
 
 
 @pytest.fixture

@@ -23,21 +23,19 @@ def scored() -> tuple[Engine, list[list[int]]]:
     if not MODEL.exists():
         pytest.skip("no trained model; run `make repro` first")
     loaded = checkpoint.load(MODEL, BASE)
-    renderer = load_renderer(BASE, loaded.config.max_seq_length, loaded.config.chat_template)
+    renderer = load_renderer(BASE, **loaded.config.rendering)
     return Engine(loaded.network), [renderer.render(QUESTION, a).tokens for a in ANSWERS]
 
 
 def test_a_sound_answer_beats_word_salad_and_an_insult(scored) -> None:  # type: ignore[no-untyped-def]
     engine, texts = scored
-    sound, salad, insult = engine.score(texts, [0, 0, 0])
+    sound, salad, insult = engine.score(texts)
     assert sound > max(salad, insult)
 
 
 def test_a_reward_depends_on_its_text_alone(scored) -> None:  # type: ignore[no-untyped-def]
-    """In a batch or alone, prompt shared or not."""
+    """In a batch, where the prompt is shared, or alone."""
     engine, texts = scored
-    together = np.array(engine.forward(texts, [0, 0, 0]))
-    alone = [engine.score([t], [0])[0] for t in texts]
-    apart = engine.score(texts, [0, 1, 2])
+    together = np.array(engine.forward(texts))
+    alone = [engine.score([t])[0] for t in texts]
     assert together == pytest.approx(alone, abs=1e-4)
-    assert apart == pytest.approx(alone, abs=1e-4)

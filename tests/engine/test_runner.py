@@ -21,7 +21,7 @@ def test_dropout_is_off_in_evaluation() -> None:
     )
     noisy.train()
     data = dataset(9)
-    first, second = (Engine(noisy).score(data.texts, data.prompts) for _ in range(2))
+    first, second = (Engine(noisy).score(data.texts) for _ in range(2))
     assert np.array_equal(first, second)
     assert noisy.training
 
@@ -46,7 +46,7 @@ def test_blocks_run_again_in_the_backward_pass_give_the_same_gradients(
         engine._runner.padding_free = engine.padding_free and padding_free
         value_and_grad = nn.value_and_grad(
             network,
-            lambda _, engine=engine: mx.square(engine.forward(data.texts, data.prompts)).sum(),
+            lambda _, engine=engine: mx.square(engine.forward(data.texts)).sum(),
         )
         value, gradients = value_and_grad(network)
         found.append((value.item(), {name: np.array(g) for name, g in tree_flatten(gradients)}))

@@ -45,7 +45,7 @@ def test_short_responses_have_no_truncation_and_no_sentences_to_shuffle() -> Non
     assert "other_question" not in {probe.name for probe in alone}  # there is no other
 
 
-def by_length(texts: Sequence[list[int]], _: object) -> np.ndarray:
+def by_length(texts: Sequence[list[int]]) -> np.ndarray:
     return np.array([len(text) for text in texts], dtype=float)
 
 
@@ -61,7 +61,7 @@ def test_who_loves_length_is_fooled_by_more_of_it() -> None:
 
 
 def test_a_dressed_probe_counts_only_where_the_model_was_right() -> None:
-    found, _ = robustness(probes([PAIR], 1), RENDERER, lambda texts, _: -by_length(texts, _))
+    found, _ = robustness(probes([PAIR], 1), RENDERER, lambda texts: -by_length(texts))
     assert found["confident_wrongness"] == {
         "fooled": None,
         "fooled_low": None,

@@ -11,7 +11,7 @@ from mlx_reward.engine.engine import Engine
 from mlx_reward.model.adapters import with_adapters
 from mlx_reward.training.losses import Targets, bradley_terry
 from tests import tiny
-from tests.engine.test_engine import PROMPTS, TEXTS
+from tests.engine.test_engine import TEXTS
 
 
 @pytest.mark.parametrize(("kind", "head"), [("lora", "linear"), ("dora", "mlp")])
@@ -19,7 +19,7 @@ def test_first_loss_is_log_2(kind: str, head: str) -> None:
     model = with_adapters(
         tiny.model("llama"), -1, rank=4, scale=2.0, dropout=0.0, fine_tune_type=kind, head=head
     )
-    r = Engine(model).forward(TEXTS, PROMPTS)
+    r = Engine(model).forward(TEXTS)
     plain = Targets(np.arange(3), labels=mx.ones(3), margins=mx.zeros(3))
     assert bradley_terry(r[:3], r[3:6], plain).item() == pytest.approx(math.log(2))
 

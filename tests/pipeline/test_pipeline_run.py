@@ -103,6 +103,20 @@ def test_the_stages_run_and_leave_what_dvc_expects(finished: Path) -> None:
     assert "OpenBLAS" in stage_blas() or sys.platform != "linux"
 
 
+@pytest.mark.slow
+def test_the_stages_run_the_accelerators_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights as they are stored, padded batches, one stream: what a Mac would do, on a CPU."""
+    monkeypatch.setenv("MLX_REWARD_WAY", "accelerator")
+    project = make_project(tmp_path)
+    for name in STAGES:
+        answer = stage(project, name)
+        assert answer.returncode == 0, (name, answer.stderr)
+    evidence = json.loads((project / "metrics" / "eval.json").read_text())
+    assert evidence["accuracy"] > 0.5
+
+
 def stage_blas() -> str:
     """Which BLAS a stage gets: importing mlx before mlx_reward in a stage once made training 20
     times slower, silently.

@@ -16,13 +16,13 @@ class Gate:
     def __init__(self) -> None:
         self.open = threading.Event()
         self.entered = threading.Event()
-        self.batches: list[list[str]] = []
-        self.fails_on = ""
+        self.batches: list[list[int]] = []
+        self.fails_on: int | None = None
 
     def score(self, texts: list[EncodedText]) -> Scores:
         self.entered.set()
         assert self.open.wait(5)
-        keys = [key for key, _ in texts]
+        keys = [text[0] for text in texts]
         self.batches.append(keys)
         if self.fails_on in keys:
             raise RuntimeError("once")
@@ -34,7 +34,7 @@ def batcher(gate: Gate, batch_tokens: int = 4096) -> Batcher:
 
 
 def submit(batcher: Batcher, *keys: int, piece: int = 1000) -> "Future[Scores]":
-    texts = [EncodedText(str(key), [1]) for key in keys]
+    texts = [[key] for key in keys]
     ids = list(range(len(keys)))
     return batcher.submit(texts, [ids[n : n + piece] for n in range(0, len(ids), piece)])
 
@@ -60,7 +60,7 @@ def test_a_failure_reaches_only_the_request_that_caused_it() -> None:
     scoring = batcher(gate)
     first = submit(scoring, 0)
     assert gate.entered.wait(5)
-    gate.fails_on = "2"
+    gate.fails_on = 2
     neighbour, culprit, other = submit(scoring, 1), submit(scoring, 2), submit(scoring, 3)
     gate.open.set()
     assert [rewards(scores) for scores in (first, neighbour, other)] == [[0], [1], [3]]
@@ -79,7 +79,7 @@ def test_a_cancelled_request_leaves_its_neighbours_alone_and_is_not_scored() -> 
     assert gone.cancel()
     gate.open.set()
     assert (rewards(first), rewards(other)) == ([0], [2])
-    assert gate.batches[1:] == [["2"]]
+    assert gate.batches[1:] == [[2]]
     scoring.close()
 
 

@@ -39,14 +39,14 @@ def fit_two(backbone: Path, folder: Path) -> Fitted:
 def test_members_differ_by_seed_and_are_centred(backbone: Path, tmp_path: Path) -> None:
     """Bradley-Terry leaves the zero open; a constant difference must not look like doubt."""
     fitted = fit_two(backbone, tmp_path)
-    first, second = fitted.ensemble.score(DATA.texts, DATA.prompts)
+    first, second = fitted.ensemble.score(DATA.texts)
     assert abs(first.mean()) < 0.05
     assert abs(second.mean()) < 0.05
     assert np.abs(first - second).max() > 1e-3
     assert fitted.metrics()["members"].keys() == {"1", "2"}
     assert fitted.reward_std == pytest.approx((first + second).std() / 2)  # all texts are sampled
     again = fit_two(backbone, tmp_path)  # finished: nothing is left to train
-    assert np.array_equal(again.ensemble.score(DATA.texts, DATA.prompts)[1], second)
+    assert np.array_equal(again.ensemble.score(DATA.texts)[1], second)
     assert again.log_histories[1].losses == fitted.log_histories[1].losses
 
 

@@ -20,7 +20,7 @@ from tests.toy import dataset, loss_settings, network, pairs, settings, tokenize
 
 
 def margins(model: RewardNetwork, data: PreferenceDataset) -> np.ndarray:
-    return data.margins(Engine(model).score(data.texts, data.prompts))
+    return data.margins(Engine(model).score(data.texts))
 
 
 def test_it_learns_what_it_was_shown_and_generalises() -> None:
@@ -71,9 +71,19 @@ def test_losses_that_are_not_finite_stop_with_the_remedy() -> None:
         train(Engine(broken), dataset(9), dataset(9, seed=1), settings(batch_size=3))
 
 
-def test_running_out_of_memory_names_the_settings_to_lower(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "message",
+    [
+        "[malloc] Unable to allocate 99 bytes.",
+        "[METAL] Command buffer execution failed: Insufficient Memory (00000008:"
+        "kIOGPUCommandBufferCallbackErrorOutOfMemory)",
+    ],
+)
+def test_running_out_of_memory_names_the_settings_to_lower(
+    message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> mx.array:
-        raise RuntimeError("[malloc] Unable to allocate 99 bytes.")
+        raise RuntimeError(message)
 
     monkeypatch.setattr(Engine, "forward", full)
     expected = (

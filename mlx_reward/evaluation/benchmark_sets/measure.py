@@ -11,8 +11,7 @@ from mlx_reward.evaluation.benchmark_sets.scores import Metrics, benchmark_metri
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 
-# From token ids of N texts and the number of the question of each to rewards (N,).
-Score = Callable[[Sequence[list[int]], Sequence[int]], Array]
+Score = Callable[[Sequence[list[int]]], Array]  # from token ids of N texts to rewards (N,)
 
 
 def measure(source: str, renderer: Renderer, score: Score) -> Metrics:
@@ -24,7 +23,6 @@ def measure(source: str, renderer: Renderer, score: Score) -> Metrics:
     questions, unusable = read_questions(source)
     kept: list[Question] = []
     texts: list[list[int]] = []
-    question_numbers: list[int] = []
     for question in questions:
         try:
             rendered = [renderer.render(question.prompt, r).tokens for r in question.responses]
@@ -32,14 +30,13 @@ def measure(source: str, renderer: Renderer, score: Score) -> Metrics:
             unusable += 1
             continue
         texts += rendered
-        question_numbers += [len(kept)] * len(rendered)
         kept.append(question)
     if not kept:
         raise InputError(
             f"eval.benchmarks: no question of {source} fits into train.max_seq_length; raise it"
         )
     starts = np.cumsum([len(question.responses) for question in kept])[:-1]
-    rewards = np.split(score(texts, question_numbers), starts)  # one array for each question
+    rewards = np.split(score(texts), starts)  # one array for each question
     metrics = benchmark_metrics(list(zip(kept, rewards, strict=True)))
     return metrics | {"unusable": unusable}
 

@@ -128,7 +128,7 @@ def test_files_are_read_for_what_they_are_and_bad_rows_are_counted(
     found = measure(
         str(path),
         Renderer(tiny.tokenizer(), 200),
-        lambda texts, _: np.arange(len(texts), dtype=float),
+        lambda texts: np.arange(len(texts), dtype=float),
     )
     assert (found["kind"], found["questions"], found["unusable"]) == (kind, 1, 2)
     assert name(str(path)) == "set"
