@@ -81,21 +81,37 @@ class Recompute:
     """Keep only the block's input for the backward pass, and run it again there (Chen et al. 2016,
     arXiv:1604.06174).
 
-    ``role`` is what the block does otherwise.
+    ``role`` is what the block does otherwise. The second run draws the random numbers of the first:
+    dropout has the mask that it would have without.
     """
 
     role: Role | None
 
     def __call__(self, block: nn.Module, run_block: RunBlock, x: mx.array, cache: Any) -> mx.array:
         stream = mx.default_stream(mx.default_device())
+        first = _random_state()
 
         def run(parameters: Any, x: mx.array) -> mx.array:
             block.update(parameters)  # the traced ones; only training comes here, on one thread
+            now = _random_state()
+            mx.random.seed(first)
             with mx.stream(stream):  # the caller's is closed by the time of the backward pass
-                return self.role(block, run_block, x, cache) if self.role else run_block(x, cache)
+                states = self.role(block, run_block, x, cache) if self.role else run_block(x, cache)
+            if now != first:  # the second run, which leaves the state as it was
+                mx.random.seed(now)
+            return states
 
         states: mx.array = mx.checkpoint(run)(block.trainable_parameters(), x)
         return states
+
+
+def _random_state() -> int:
+    """Return the seed that brings MLX's random numbers to where they are now.
+
+    Their key is two words, and that of a seed its high and its low one.
+    """
+    high, low = mx.random.state[0].tolist()
+    return int(high) << 32 | int(low)
 
 
 def roles(
