@@ -110,7 +110,8 @@ def _random_state() -> int:
 
     Their key is two words, and that of a seed its high and its low one.
     """
-    high, low = mx.random.state[0].tolist()
+    state: Any = mx.random.state
+    high, low = state[0].tolist()
     return int(high) << 32 | int(low)
 
 

@@ -96,8 +96,8 @@ def _run_fingerprint(
     return fingerprint(
         settings.model_dump(),
         base_digest,
-        training.texts,
-        valid.texts,
+        *(dataset.texts for dataset in (training, valid)),
+        *([pair.to_row() for pair in dataset.pairs] for dataset in (training, valid)),
         arithmetic(*TRAINING),
         data_parallel.size,
     )

@@ -24,7 +24,10 @@ SMOOTHED_STEPS = 20  # over which curves average loss and accuracy
 
 @dataclass(frozen=True)
 class Evaluation:
-    """NLL and accuracy on valid after ``step`` optimizer steps, at temperature 1."""
+    """NLL and accuracy on valid after ``step`` optimizer steps, at temperature 1.
+
+    The NLL is under labels such as training minimises.
+    """
 
     step: int
     nll: float

@@ -8,17 +8,19 @@ from typing import Any
 import mlx.core as mx
 import mlx.optimizers as optim
 import numpy as np
+from numpy.typing import NDArray
 
 from mlx_reward.config.train import TrainSettings
 from mlx_reward.data.dataset import PairIds, PreferenceDataset
 from mlx_reward.data.sampler import batch_sampler
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.features import FrozenFeatures
-from mlx_reward.evaluation.metrics import accuracy, nll
+from mlx_reward.evaluation.metrics import accuracy, cross_entropy
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.training.distributed import SINGLE_PROCESS, DataParallel
-from mlx_reward.training.losses import make_loss_fn
+from mlx_reward.training.losses import make_labels, make_loss_fn
 from mlx_reward.training.optimizer import make_optimizer
+from mlx_reward.training.parts import units_of_pairs
 from mlx_reward.training.schedules import StepSchedule, learning_rate_schedule, step_schedule
 from mlx_reward.training.state import (
     Evaluation,
@@ -56,6 +58,7 @@ def train(
 ) -> LogHistory:
     """Fit the network of ``engine`` in place; it ends with its best weights by NLL on ``valid``.
 
+    That NLL is under labels such as training minimises: soft labels have one at which it is best.
     The result is the same bit for bit for one seed and machine, also where ``state_file`` resumes
     an interrupted run. With ``data_parallel`` every process ends with the same weights.
     """
@@ -69,10 +72,12 @@ def train(
         make_loss_fn(training.pairs, settings.loss),
         optimizer,
         batch_size=settings.batch_size,
+        units=units_of_pairs(training, settings.loss.kind),
         max_grad_norm=settings.max_grad_norm,
         features=features.train,
         data_parallel=data_parallel,
     )
+    valid_labels = make_labels(valid.pairs, settings.loss)
     start = _start(network, optimizer, state_file)
     data_parallel.check_equal("the steps done so far (the state file in checkpoints/)", start.step)
     log_history = start.log_history
@@ -88,7 +93,9 @@ def train(
             result = _take_step(train_step, pair_ids, step, settings)
             _log_step(log_history, result, step)
             if step in schedule.eval_steps:
-                evaluation = evaluate(engine, valid, step, features.valid, data_parallel)
+                evaluation = evaluate(
+                    engine, valid, valid_labels, step, features.valid, data_parallel
+                )
                 log_history.evaluations.append(evaluation)
                 if log_history.best.step == step:
                     best_weights = trainable_weights(network)
@@ -111,11 +118,12 @@ def train(
 def evaluate(
     engine: Engine,
     valid: PreferenceDataset,
+    labels: NDArray[np.float64],
     step: int,
     features: FrozenFeatures | None,
     data_parallel: DataParallel,
 ) -> Evaluation:
-    """Return NLL and accuracy on ``valid`` at temperature 1."""
+    """Return NLL under ``labels`` (P,) and accuracy on ``valid``, at temperature 1."""
     rewards = engine.score(
         valid.texts,
         valid.prompts,
@@ -125,7 +133,7 @@ def evaluate(
         merge=data_parallel.all_sum,
     )
     margins = valid.margins(rewards)
-    return Evaluation(step=step, nll=nll(margins), accuracy=accuracy(margins))
+    return Evaluation(step=step, nll=cross_entropy(margins, labels), accuracy=accuracy(margins))
 
 
 def _make_optimizer(settings: TrainSettings, total_steps: int) -> optim.Optimizer:

@@ -43,6 +43,23 @@ def test_votes_as_soft_labels_are_what_is_learnt() -> None:
     assert means[1] > 2 * means[0]
 
 
+@pytest.mark.parametrize("changes", [{"soft_labels": True}, {"label_smoothing": 0.25}], ids=str)
+def test_the_best_weights_are_those_by_the_labels_that_are_learnt(
+    changes: dict[str, object],
+) -> None:
+    """By plain preferences a greater margin is always better, and the last weights won."""
+    rows = [dataclasses.replace(row, votes=[3, 1]) for row in pairs(60)]
+    data, valid = tokenized(rows), tokenized(rows[:30])
+    trained = network()
+    soft = settings(loss=loss_settings(**changes), learning_rate=0.03, evals_per_epoch=3)
+    log_history = train(Engine(trained), data, valid, soft)
+    kept = margins(trained, valid)
+    expected = np.mean(0.75 * np.logaddexp(0, -kept) + 0.25 * np.logaddexp(0, kept))
+    assert log_history.best.nll == pytest.approx(expected, abs=1e-4)
+    lowest = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    assert all(evaluation.nll > lowest for evaluation in log_history.evaluations)
+
+
 def test_one_seed_gives_the_same_weights_bit_for_bit() -> None:
     runs = []
     for _ in range(2):
