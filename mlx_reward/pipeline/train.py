@@ -6,6 +6,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
+import mlx.nn as nn
+
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.load import load_backbone
 from mlx_reward.config.reader import read_section
@@ -49,7 +51,8 @@ def train(settings: TrainSettings, paths: Paths) -> None:
         data_parallel.explain_lost_process(),
     ):
         fitted = fit(
-            lambda: _make_engine(settings, paths.base),
+            lambda: load_backbone(paths.base),
+            lambda backbone: _make_engine(settings, backbone),
             training,
             valid,
             settings,
@@ -78,9 +81,8 @@ def _check_not_empty(datasets: dict[Path, PreferenceDataset], settings: TrainSet
             )
 
 
-def _make_engine(settings: TrainSettings, base: Path) -> Engine:
-    """Return a new reward model, to be trained, over the backbone."""
-    backbone = load_backbone(base)
+def _make_engine(settings: TrainSettings, backbone: nn.Module) -> Engine:
+    """Return a new reward model, to be trained, over ``backbone``, which becomes part of it."""
     network = with_adapters(backbone, **settings.adapters, head=settings.head)
     return Engine(network, settings.grad_checkpoint)
 
