@@ -40,10 +40,11 @@ def frozen_features(
     if not texts or budget == "off" or engine.frozen_blocks == 0:
         return None
     size = sum(map(len, texts)) * engine.network.hidden_size * 4
-    if size > allowed_bytes(budget):
+    allowed = allowed_bytes(budget)
+    if size > allowed:
         print(
-            f"note: hidden states of {len(texts)} texts take {size / 1e9:.1f} GB, "
-            "over train.frozen_cache; they are not kept"
+            f"note: hidden states of {len(texts)} texts take {size / 1e9:.1f} GB, over the "
+            f"{allowed / 1e9:.1f} GB that train.frozen_cache leaves for them; they are not kept"
         )
         return None
     if not engine.can_reuse_features(texts[0]):
@@ -65,6 +66,13 @@ def allowed_bytes(budget: Budget) -> float:
     if budget == "auto":
         return memory_bytes() / 4
     return float(budget) * 1e9
+
+
+def left_of(budget: Budget, features: FrozenFeatures | None) -> Budget:
+    """Return what ``features`` leave of ``budget`` for another set of texts."""
+    if budget == "off" or features is None:
+        return budget
+    return (allowed_bytes(budget) - features.states.nbytes) / 1e9
 
 
 def _key(engine: Engine, texts: Sequence[list[int]], backbone_digest: str) -> str:

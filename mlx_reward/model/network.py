@@ -64,7 +64,8 @@ def twin_of(module: Module) -> Module:
     """Return a copy of ``module`` and its parts over the same arrays: what one is updated with, the
     other does not see, and neither takes memory for itself.
     """
-    parts = [part for _, part in module.named_modules()]
+    named: Any = module.named_modules()  # type: ignore[no-untyped-call]  # mlx.nn carries no types
+    parts = [part for _, part in named]
     arrays = {id(a): a for part in parts for a in part.values() if isinstance(a, mx.array)}
     return copy.deepcopy(module, arrays)
 

@@ -12,7 +12,7 @@ from mlx_reward.config.train import TrainSettings
 from mlx_reward.data.dataset import PreferenceDataset
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
-from mlx_reward.engine.feature_store import frozen_features
+from mlx_reward.engine.feature_store import Budget, frozen_features, left_of
 from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.model.checkpoint import Tree
 from mlx_reward.model.network import twin_of
@@ -144,9 +144,11 @@ def _frozen_features(
     settings: TrainSettings,
     backbone_digest: str,
 ) -> Features:
-    def of(dataset: PreferenceDataset) -> FrozenFeatures | None:
-        return frozen_features(
-            engine, dataset.texts, dataset.prompts, settings.frozen_cache, backbone_digest
-        )
+    """Return features of both sets, within one budget; train comes first, which is run most."""
 
-    return Features(train=of(training), valid=of(valid))
+    def of(dataset: PreferenceDataset, budget: Budget) -> FrozenFeatures | None:
+        return frozen_features(engine, dataset.texts, dataset.prompts, budget, backbone_digest)
+
+    budget = settings.frozen_cache
+    of_training = of(training, budget)
+    return Features(train=of_training, valid=of(valid, left_of(budget, of_training)))
