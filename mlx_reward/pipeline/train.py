@@ -3,7 +3,6 @@
 ``mlx.launch`` runs it on several machines; the first process alone writes.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 
 import mlx.nn as nn
@@ -133,5 +132,4 @@ def _write_metrics(
     write_json(paths.metrics / "train.json", fitted.metrics() | counts)
     log_history = fitted.log_histories[0]
     write_json(paths.plots / "train.json", log_history.curve())
-    evaluations = [asdict(evaluation) for evaluation in log_history.evaluations]
-    write_json(paths.plots / "valid.json", evaluations)
+    write_json(paths.plots / "valid.json", log_history.evaluation_curve())

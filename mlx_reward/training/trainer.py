@@ -1,5 +1,6 @@
 """The training loop: AdamW steps, evaluation on valid, the best weights kept, resumable."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -111,6 +112,7 @@ def train(
                     optimizer_state=optimizer.state,
                 )
                 state_file.save(state)
+    _check_result(log_history)
     network.update(best_weights)
     return log_history
 
@@ -226,6 +228,16 @@ def _log_step(log_history: LogHistory, result: StepResult, step: int) -> None:
             f"the loss or its gradient was not finite in {MAX_SKIPPED_IN_A_ROW} steps in a row "
             f"(loss {result.loss} at step {step}); "
             "lower train.learning_rate or set train.max_grad_norm"
+        )
+
+
+def _check_result(log_history: LogHistory) -> None:
+    """Raise InputError where no step or no evaluation of the whole run was finite."""
+    if not log_history.losses or not math.isfinite(log_history.best.nll):
+        raise InputError(
+            f"no use is left of this run: of {len(log_history.losses) + log_history.skipped} steps "
+            f"{log_history.skipped} were not finite, and the best NLL on valid is "
+            f"{log_history.best.nll}; lower train.learning_rate or set train.max_grad_norm"
         )
 
 

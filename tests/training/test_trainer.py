@@ -88,6 +88,15 @@ def test_losses_that_are_not_finite_stop_with_the_remedy() -> None:
         train(Engine(broken), dataset(9), dataset(9, seed=1), settings(batch_size=3))
 
 
+def test_a_run_of_which_nothing_is_finite_ends_with_the_remedy() -> None:
+    """Too short for five steps in a row; writing its metrics ended in a traceback."""
+    broken = network()
+    broken.head.weight = mx.full(broken.head.weight.shape, float("nan"))
+    expected = "of 2 steps 2 were not finite, and the best NLL on valid is nan; lower train.learn"
+    with pytest.raises(InputError, match=expected):
+        train(Engine(broken), dataset(9), dataset(9, seed=1), settings(iters=2))
+
+
 def test_running_out_of_memory_names_the_settings_to_lower(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> mx.array:
         raise RuntimeError("[malloc] Unable to allocate 99 bytes.")
