@@ -17,6 +17,7 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+from mlx.utils import tree_flatten, tree_unflatten
 
 from mlx_reward.backbones.blocks import blocks
 
@@ -101,8 +102,35 @@ class Recompute:
                 mx.random.seed(now)
             return states
 
-        states: mx.array = mx.checkpoint(run)(block.trainable_parameters(), x)
-        return states
+        return _recomputed(run, block.trainable_parameters(), x)
+
+
+def _recomputed(run: Callable[[Any, mx.array], mx.array], parameters: Any, x: mx.array) -> mx.array:
+    """Return run(parameters, x), which the backward pass runs again.
+
+    It does so once the gradient of the result is there, and not before: ``mx.checkpoint`` ties the
+    second run to the first alone, so that MLX, which evaluates breadth first, runs all blocks again
+    at once and holds what they keep all the same.
+    """
+    leaves: Any = tree_flatten(parameters)
+    names = [name for name, _ in leaves]
+
+    def run_flat(*arrays: mx.array) -> mx.array:
+        return run(tree_unflatten(list(zip(names, arrays[:-1], strict=True))), arrays[-1])
+
+    function: Any = mx.custom_function(run_flat)
+
+    @function.vjp  # type: ignore[untyped-decorator]  # MLX gives it no type
+    def run_again(
+        arrays: tuple[mx.array, ...], gradient: mx.array, _: mx.array
+    ) -> tuple[mx.array, ...]:
+        after: Any = mx.depends(list(arrays), [gradient])
+        of_parameters = mx.vjp(run_flat, after, [gradient])[1]
+        of_x: Any = mx.depends([of_parameters.pop()], of_parameters)
+        return (*of_parameters, *of_x)
+
+    states: mx.array = function(*(array for _, array in leaves), x)
+    return states
 
 
 def _random_state() -> int:
