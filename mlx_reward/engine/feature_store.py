@@ -39,7 +39,7 @@ def frozen_features(
     """
     if not texts or budget == "off" or engine.frozen_blocks == 0:
         return None
-    size = sum(map(len, texts)) * engine.network.hidden_size * 4
+    size = states_bytes(texts, engine.network.hidden_size)
     allowed = allowed_bytes(budget)
     if size > allowed:
         print(
@@ -66,6 +66,11 @@ def allowed_bytes(budget: Budget) -> float:
     if budget == "auto":
         return memory_bytes() / 4
     return float(budget) * 1e9
+
+
+def states_bytes(texts: Sequence[list[int]], hidden_size: int) -> int:
+    """Return how many bytes features of ``texts`` take."""
+    return sum(map(len, texts)) * hidden_size * 4
 
 
 def left_of(budget: Budget, features: FrozenFeatures | None) -> Budget:

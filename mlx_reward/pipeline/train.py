@@ -5,6 +5,7 @@
 
 from pathlib import Path
 
+import mlx.core as mx
 import mlx.nn as nn
 
 from mlx_reward.backbones.digest import digest
@@ -15,16 +16,23 @@ from mlx_reward.data.chat import Renderer, load_renderer
 from mlx_reward.data.dataset import PreferenceDataset, tokenize
 from mlx_reward.data.pair import read_pairs
 from mlx_reward.engine.engine import Engine
+from mlx_reward.engine.feature_store import allowed_bytes, states_bytes
 from mlx_reward.engine.fingerprint import arithmetic
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
 from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.training.distributed import DataParallel
 from mlx_reward.training.fit import Fitted, fit
+from mlx_reward.training.memory import (
+    ModelSize,
+    device_memory_bytes,
+    estimate,
+    largest_batch,
+)
 from mlx_reward.training.state import TRAINING, StateFile
 from mlx_reward.training.tracking import tracked
 from mlx_reward.utils.errors import InputError
-from mlx_reward.utils.files import write_json
+from mlx_reward.utils.files import read_json, write_json
 from mlx_reward.utils.fingerprint import fingerprint
 
 
@@ -40,6 +48,9 @@ def train(settings: TrainSettings, paths: Paths) -> None:
     valid = tokenize(read_pairs(paths.valid), renderer)
     _check_not_empty({paths.train: training, paths.valid: valid}, settings)
 
+    if data_parallel.is_first:
+        for line in memory_lines(settings, paths.base, training, valid, data_parallel):
+            print(line)
     base_digest = digest(paths.base)
     run = _run_fingerprint(settings, base_digest, training, valid, data_parallel)
     numbers = range(1, settings.members + 1)
@@ -78,6 +89,26 @@ def _check_not_empty(datasets: dict[Path, PreferenceDataset], settings: TrainSet
                 f"{path}: every pair has a response over train.max_seq_length "
                 f"({settings.max_seq_length}); raise it"
             )
+
+
+def memory_lines(
+    settings: TrainSettings,
+    base: Path,
+    training: PreferenceDataset,
+    valid: PreferenceDataset,
+    data_parallel: DataParallel,
+) -> list[str]:
+    """Return the line that says whether the run fits; none where the sizes are not known."""
+    config = read_json(base / "config.json", "run `dvc repro base`, which makes it")
+    model = ModelSize.of(config, on_cpu=mx.default_device() == mx.Device(mx.cpu))
+    if model is None:
+        return []
+    batch = largest_batch(training, settings, data_parallel)
+    states = 0.0
+    if settings.frozen_cache != "off" and 0 < settings.num_layers < model.layers:
+        wanted = states_bytes([*training.texts, *valid.texts], model.hidden)
+        states = min(wanted, allowed_bytes(settings.frozen_cache))
+    return [estimate(model, batch, settings, states).summary(device_memory_bytes())]
 
 
 def _make_engine(settings: TrainSettings, backbone: nn.Module) -> Engine:

@@ -19,6 +19,7 @@ from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.evaluation.metrics import accuracy, cross_entropy
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.training.distributed import SINGLE_PROCESS, DataParallel
+from mlx_reward.training.forecast import Forecast
 from mlx_reward.training.losses import make_labels, make_loss_fn
 from mlx_reward.training.optimizer import make_optimizer
 from mlx_reward.training.parts import units_of_pairs
@@ -85,13 +86,15 @@ def train(
     best_weights = start.best_weights
     log_history.replay(log)
 
+    forecast = Forecast(schedule.total_steps - start.step, show=data_parallel.is_first)
     batches = islice(_batches(training, settings), start.step, schedule.total_steps)
     with _progress_bar(len(training.pairs), schedule, start.step) as progress:
         for step, pair_ids in enumerate(batches, start.step + 1):
             if _out_of_patience(log_history, settings.patience):
                 break
             mx.random.seed(_dropout_seed(settings.seed, data_parallel.rank, step))
-            result = _take_step(train_step, pair_ids, step, settings)
+            with forecast.timed_step():
+                result = _take_step(train_step, pair_ids, step, settings)
             _log_step(log_history, result, step)
             if step in schedule.eval_steps:
                 evaluation = evaluate(
