@@ -25,6 +25,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 FILLED = re.compile(r"(<!-- fill: ([\w-]+) -->\n).*?(<!-- end -->)", re.S)
 TRANSCRIPT = re.compile(r"(<!-- (run|run-long) -->\n```(console|python)\n)(.*?)(```)", re.S)
+GEMMA_2B = {  # of config.json of google/gemma-2b-it, as base.quantize: 4 leaves it
+    "hidden_size": 2048,
+    "intermediate_size": 16384,
+    "num_hidden_layers": 18,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 1,
+    "head_dim": 256,
+    "vocab_size": 256000,
+    "quantization": {"bits": 4, "group_size": 64},
+}
+MAC_SHARE = 2 / 3  # of a Mac's memory, what Metal gives to one program
 PROBES = {
     "padding": "a polite closing phrase is added",
     "repetition": "everything is said twice",
@@ -67,6 +78,34 @@ def results() -> str:
         f"| baseline: the longer response always wins | {metrics['longer_wins_accuracy']:.3f} | |",
         f"| baseline: logistic regression on words | {metrics['bag_of_words_accuracy']:.3f} | |",
     ]
+    return "\n".join(lines)
+
+
+def gemma_memory() -> str:
+    """Return the largest batch_size of Gemma 2B on Macs of three sizes, as computed."""
+    from mlx_reward.config.reader import read_section
+    from mlx_reward.config.train import TrainSettings
+    from mlx_reward.training.memory import ModelSize, largest_batch_size
+
+    model = ModelSize.of(GEMMA_2B, on_cpu=False)
+    assert model is not None
+    default = read_section(ROOT / "params.yaml", "train", TrainSettings)
+    lines = [
+        "| adapters on | `grad_checkpoint` | tokens a text | 8 GB | 16 GB | 24 GB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for num_layers, blocks in ((-1, "all 18 blocks"), (6, "the last 6")):
+        for grad_checkpoint in (False, True):
+            for length in (512, 1024):
+                changes = {"num_layers": num_layers, "grad_checkpoint": grad_checkpoint}
+                settings = default.model_copy(update=changes)
+                sizes = [
+                    largest_batch_size(model, length, settings, MAC_SHARE * gigabytes * 2**30)
+                    for gigabytes in (8, 16, 24)
+                ]
+                cells = " | ".join(str(size) if size else "does not fit" for size in sizes)
+                row = f"{blocks} | {str(grad_checkpoint).lower()} | {length:,} | {cells}"
+                lines.append(f"| {row} |")
     return "\n".join(lines)
 
 
@@ -120,6 +159,7 @@ def varlen_layout() -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
+    "gemma-memory": gemma_memory,
     "results": results,
     "weak-spots": weak_spots,
     "varlen-layout": varlen_layout,

@@ -74,11 +74,11 @@ def config(architecture: str) -> dict[str, object]:
     }
 
 
-def model(architecture: str, seed: int = 0) -> nn.Module:
-    """Return a language model with random weights."""
+def model(architecture: str, seed: int = 0, **changes: object) -> nn.Module:
+    """Return a language model with random weights; ``changes`` are of its config."""
     module = importlib.import_module(f"mlx_lm.models.{architecture}")
     mx.random.seed(seed)
-    built = module.Model(module.ModelArgs.from_dict(config(architecture)))
+    built = module.Model(module.ModelArgs.from_dict(config(architecture) | changes))
     built.update(_spread_parameters(built))
     mx.eval(built.parameters())
     return built

@@ -62,32 +62,31 @@ class PreferenceDataset:
 def tokenize(pairs: Iterable[Pair], renderer: Renderer) -> PreferenceDataset:
     """Render every different text once.
 
-    Pairs with a response that alone is over the renderer's limit are dropped; their ids are listed.
+    Pairs with a response that alone is over the renderer's limit are dropped; their ids are listed,
+    and their other text is none of the data set where no other pair has it.
     """
-    text_ids: dict[tuple[str, str], int] = {}  # by prompt key and response
-    rendered: list[Rendered] = []
+    known: dict[tuple[str, str], Rendered] = {}  # by prompt key and response, as all below
+    text_ids: dict[tuple[str, str], int] = {}  # of kept pairs
     chosen: list[int] = []
     rejected: list[int] = []
     kept: list[Pair] = []
     dropped: list[str] = []
 
-    def text_id(pair: Pair, response: str) -> int:
-        key = (pair.prompt_key, response)
-        if key not in text_ids:
-            rendered.append(renderer.render(pair.prompt, response))
-            text_ids[key] = len(text_ids)
-        return text_ids[key]
-
     for pair in pairs:
+        prompt = pair.prompt_key
+        both = [(prompt, pair.chosen), (prompt, pair.rejected)]
         try:
-            chosen_id = text_id(pair, pair.chosen)
-            rejected_id = text_id(pair, pair.rejected)
+            for text in both:
+                if text not in known:
+                    known[text] = renderer.render(pair.prompt, text[1])
         except TooLong:
             dropped.append(pair.id)
             continue
+        chosen_id, rejected_id = (text_ids.setdefault(text, len(text_ids)) for text in both)
         chosen.append(chosen_id)
         rejected.append(rejected_id)
         kept.append(pair)
+    rendered = [known[text] for text in text_ids]
     return PreferenceDataset(
         texts=[text.tokens for text in rendered],
         prompts=[prompt for prompt, _ in text_ids],

@@ -17,6 +17,7 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+from mlx.utils import tree_flatten, tree_unflatten
 
 from mlx_reward.backbones.blocks import blocks
 
@@ -81,21 +82,65 @@ class Recompute:
     """Keep only the block's input for the backward pass, and run it again there (Chen et al. 2016,
     arXiv:1604.06174).
 
-    ``role`` is what the block does otherwise.
+    ``role`` is what the block does otherwise. The second run draws the random numbers of the first:
+    dropout has the mask that it would have without.
     """
 
     role: Role | None
 
     def __call__(self, block: nn.Module, run_block: RunBlock, x: mx.array, cache: Any) -> mx.array:
         stream = mx.default_stream(mx.default_device())
+        first = _random_state()
 
         def run(parameters: Any, x: mx.array) -> mx.array:
             block.update(parameters)  # the traced ones; only training comes here, on one thread
+            now = _random_state()
+            mx.random.seed(first)
             with mx.stream(stream):  # the caller's is closed by the time of the backward pass
-                return self.role(block, run_block, x, cache) if self.role else run_block(x, cache)
+                states = self.role(block, run_block, x, cache) if self.role else run_block(x, cache)
+            if now != first:  # the second run, which leaves the state as it was
+                mx.random.seed(now)
+            return states
 
-        states: mx.array = mx.checkpoint(run)(block.trainable_parameters(), x)
-        return states
+        return _recomputed(run, block.trainable_parameters(), x)
+
+
+def _recomputed(run: Callable[[Any, mx.array], mx.array], parameters: Any, x: mx.array) -> mx.array:
+    """Return run(parameters, x), which the backward pass runs again.
+
+    It does so once the gradient of the result is there, and not before: ``mx.checkpoint`` ties the
+    second run to the first alone, so that MLX, which evaluates breadth first, runs all blocks again
+    at once and holds what they keep all the same.
+    """
+    leaves: Any = tree_flatten(parameters)
+    names = [name for name, _ in leaves]
+
+    def run_flat(*arrays: mx.array) -> mx.array:
+        return run(tree_unflatten(list(zip(names, arrays[:-1], strict=True))), arrays[-1])
+
+    function: Any = mx.custom_function(run_flat)
+
+    @function.vjp  # type: ignore[untyped-decorator]  # MLX gives it no type
+    def run_again(
+        arrays: tuple[mx.array, ...], gradient: mx.array, _: mx.array
+    ) -> tuple[mx.array, ...]:
+        after: Any = mx.depends(list(arrays), [gradient])
+        of_parameters = mx.vjp(run_flat, after, [gradient])[1]
+        of_x: Any = mx.depends([of_parameters.pop()], of_parameters)
+        return (*of_parameters, *of_x)
+
+    states: mx.array = function(*(array for _, array in leaves), x)
+    return states
+
+
+def _random_state() -> int:
+    """Return the seed that brings MLX's random numbers to where they are now.
+
+    Their key is two words, and that of a seed its high and its low one.
+    """
+    state: Any = mx.random.state
+    high, low = state[0].tolist()
+    return int(high) << 32 | int(low)
 
 
 def roles(

@@ -142,19 +142,22 @@ class Engine:
 
     def features(self, texts: Texts) -> FrozenFeatures:
         """Return what the frozen blocks make of all ``texts``, computed in batches."""
-        found = [mx.zeros((0,))] * len(texts)
+        starts = np.cumsum([0, *map(len, texts)]).tolist()
+        joined: mx.array | None = None  # filled in place, so that they take their memory once
         with bar(total=len(texts), what="frozen blocks", unit="text") as progress:
             for batch in self.batches(texts):
                 own = [texts[i] for i in batch]
                 states = self.batch_features(own).states
                 mx.eval(states)
-                ends = np.cumsum([len(text) for text in own]).tolist()
-                for i, end in zip(batch, ends, strict=True):
-                    found[i] = states[end - len(texts[i]) : end]
+                if joined is None:
+                    joined = mx.zeros((starts[-1], states.shape[1]), dtype=states.dtype)
+                end = 0
+                for i, text in zip(batch, own, strict=True):
+                    joined[starts[i] : starts[i + 1]] = states[end : end + len(text)]
+                    end += len(text)
+                mx.eval(joined)
                 progress.update(len(batch))
-        joined = mx.concatenate(found)
-        mx.eval(joined)
-        return FrozenFeatures.of_texts(joined, texts)
+        return FrozenFeatures.of_texts(mx.zeros((0,)) if joined is None else joined, texts)
 
     def batches(self, texts: Texts) -> list[list[int]]:
         """Return indices of ``texts`` in batches of about ``batch_tokens`` tokens to run."""

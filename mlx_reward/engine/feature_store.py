@@ -38,11 +38,12 @@ def frozen_features(
     """
     if not texts or budget == "off" or engine.frozen_blocks == 0:
         return None
-    size = sum(map(len, texts)) * engine.network.hidden_size * 4
-    if size > allowed_bytes(budget):
+    size = states_bytes(texts, engine.network.hidden_size)
+    allowed = allowed_bytes(budget)
+    if size > allowed:
         print(
-            f"note: hidden states of {len(texts)} texts take {size / 1e9:.1f} GB, "
-            "over train.frozen_cache; they are not kept"
+            f"note: hidden states of {len(texts)} texts take {size / 1e9:.1f} GB, over the "
+            f"{allowed / 1e9:.1f} GB that train.frozen_cache leaves for them; they are not kept"
         )
         return None
     if not engine.can_reuse_features(texts[0]):
@@ -64,6 +65,18 @@ def allowed_bytes(budget: Budget) -> float:
     if budget == "auto":
         return memory_bytes() / 4
     return float(budget) * 1e9
+
+
+def states_bytes(texts: Sequence[list[int]], hidden_size: int) -> int:
+    """Return how many bytes features of ``texts`` take."""
+    return sum(map(len, texts)) * hidden_size * 4
+
+
+def left_of(budget: Budget, features: FrozenFeatures | None) -> Budget:
+    """Return what ``features`` leave of ``budget`` for another set of texts."""
+    if budget == "off" or features is None:
+        return budget
+    return (allowed_bytes(budget) - features.states.nbytes) / 1e9
 
 
 def _key(engine: Engine, texts: Sequence[list[int]], backbone_digest: str) -> str:

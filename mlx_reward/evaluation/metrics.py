@@ -23,6 +23,14 @@ def nll(logits: Array) -> float:
     return float(-np.mean(log_expit(logits)))
 
 
+def cross_entropy(logits: Array, labels: Array) -> float:
+    """Return the mean of -(q log sigmoid(logit) + (1 - q) log sigmoid(-logit)), in nats.
+
+    ``labels`` q (P,) are the chances that chosen is preferred; where all are 1, this is ``nll``.
+    """
+    return float(-np.mean(labels * log_expit(logits) + (1 - labels) * log_expit(-logits)))
+
+
 def brier(logits: Array) -> float:
     """Return the mean squared distance of P(chosen wins) from 1, in 0 to 1 (Brier 1950)."""
     return float(np.mean(expit(-logits) ** 2))

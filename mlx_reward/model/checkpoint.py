@@ -4,6 +4,10 @@ adapters.safetensors, adapter_config.json   open with ``mlx_lm.load(base, adapte
 reward_head.safetensors                     weight (1, D), bias (1,)
 reward_config.json                          ``RewardConfig``
 member-2, member-3...                       the first three again for each further member
+
+Fully trained blocks (``fine_tune_type`` full) are whole float32 weights, for which a quantized
+backbone has no place in mlx_lm: there ``mlx-reward export --to mlx`` writes a folder that
+``mlx_lm.load`` opens.
 """
 
 import dataclasses

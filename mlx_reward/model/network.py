@@ -4,7 +4,7 @@ head on the last token.
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -12,6 +12,7 @@ import mlx.nn as nn
 from mlx_reward.backbones.load import transformer
 
 MLP_WIDTH = 256
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class RewardNetwork(nn.Module):
@@ -53,12 +54,20 @@ def with_weights(network: RewardNetwork, weights: dict[str, Any]) -> RewardNetwo
     """Return a network with other trained ``weights`` (a tree) over the same frozen arrays, with
     dropout off.
     """
-    parts = [part for _, part in network.named_modules()]
-    arrays = {id(a): a for part in parts for a in part.values() if isinstance(a, mx.array)}
-    twin = copy.deepcopy(network, arrays)  # of the modules; the arrays are handed over as they are
+    twin = twin_of(network)
     twin.update(weights)
     twin.eval()
     return twin
+
+
+def twin_of(module: Module) -> Module:
+    """Return a copy of ``module`` and its parts over the same arrays: what one is updated with, the
+    other does not see, and neither takes memory for itself.
+    """
+    named: Any = module.named_modules()  # type: ignore[no-untyped-call]  # mlx.nn carries no types
+    parts = [part for _, part in named]
+    arrays = {id(a): a for part in parts for a in part.values() if isinstance(a, mx.array)}
+    return copy.deepcopy(module, arrays)
 
 
 def last_states(states: mx.array, lengths: mx.array) -> mx.array:

@@ -3,8 +3,10 @@
 ``mlx.launch`` runs it on several machines; the first process alone writes.
 """
 
-from dataclasses import asdict
 from pathlib import Path
+
+import mlx.core as mx
+import mlx.nn as nn
 
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.load import load_backbone
@@ -14,16 +16,23 @@ from mlx_reward.data.chat import Renderer, load_renderer
 from mlx_reward.data.dataset import PreferenceDataset, tokenize
 from mlx_reward.data.pair import read_pairs
 from mlx_reward.engine.engine import Engine
+from mlx_reward.engine.feature_store import allowed_bytes, states_bytes
 from mlx_reward.engine.fingerprint import arithmetic
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
 from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.training.distributed import DataParallel
 from mlx_reward.training.fit import Fitted, fit
+from mlx_reward.training.memory import (
+    ModelSize,
+    device_memory_bytes,
+    estimate,
+    largest_batch,
+)
 from mlx_reward.training.state import TRAINING, StateFile
 from mlx_reward.training.tracking import tracked
 from mlx_reward.utils.errors import InputError
-from mlx_reward.utils.files import write_json
+from mlx_reward.utils.files import read_json, write_json
 from mlx_reward.utils.fingerprint import fingerprint
 
 
@@ -44,6 +53,9 @@ def train(settings: TrainSettings, paths: Paths) -> None:
         )
     _check_not_empty({paths.train: training, paths.valid: valid}, settings)
 
+    if data_parallel.is_first:
+        for line in memory_lines(settings, paths.base, training, valid, data_parallel):
+            print(line)
     base_digest = digest(paths.base)
     run = _run_fingerprint(settings, base_digest, training, valid, data_parallel)
     numbers = range(1, settings.members + 1)
@@ -54,7 +66,8 @@ def train(settings: TrainSettings, paths: Paths) -> None:
         data_parallel.explain_lost_process(),
     ):
         fitted = fit(
-            lambda: _make_engine(settings, paths.base),
+            lambda: load_backbone(paths.base),
+            lambda backbone: _make_engine(settings, backbone),
             training,
             valid,
             settings,
@@ -83,9 +96,28 @@ def _check_not_empty(datasets: dict[Path, PreferenceDataset], settings: TrainSet
             )
 
 
-def _make_engine(settings: TrainSettings, base: Path) -> Engine:
-    """Return a new reward model, to be trained, over the backbone."""
-    backbone = load_backbone(base)
+def memory_lines(
+    settings: TrainSettings,
+    base: Path,
+    training: PreferenceDataset,
+    valid: PreferenceDataset,
+    data_parallel: DataParallel,
+) -> list[str]:
+    """Return the line that says whether the run fits; none where the sizes are not known."""
+    config = read_json(base / "config.json", "run `dvc repro base`, which makes it")
+    model = ModelSize.of(config, on_cpu=mx.default_device() == mx.Device(mx.cpu))
+    if model is None:
+        return []
+    batch = largest_batch(training, settings, data_parallel)
+    states = 0.0
+    if settings.frozen_cache != "off" and 0 < settings.num_layers < model.layers:
+        wanted = states_bytes([*training.texts, *valid.texts], model.hidden)
+        states = min(wanted, allowed_bytes(settings.frozen_cache))
+    return [estimate(model, batch, settings, states).summary(device_memory_bytes())]
+
+
+def _make_engine(settings: TrainSettings, backbone: nn.Module) -> Engine:
+    """Return a new reward model, to be trained, over ``backbone``, which becomes part of it."""
     network = with_adapters(backbone, **settings.adapters, head=settings.head)
     return Engine(network, settings.grad_checkpoint)
 
@@ -101,8 +133,8 @@ def _run_fingerprint(
     return fingerprint(
         settings.model_dump(),
         base_digest,
-        training.texts,
-        valid.texts,
+        *(dataset.texts for dataset in (training, valid)),
+        *([pair.to_row() for pair in dataset.pairs] for dataset in (training, valid)),
         arithmetic(*TRAINING),
         data_parallel.size,
     )
@@ -137,5 +169,4 @@ def _write_metrics(
     write_json(paths.metrics / "train.json", fitted.metrics() | counts)
     log_history = fitted.log_histories[0]
     write_json(paths.plots / "train.json", log_history.curve())
-    evaluations = [asdict(evaluation) for evaluation in log_history.evaluations]
-    write_json(paths.plots / "valid.json", evaluations)
+    write_json(paths.plots / "valid.json", log_history.evaluation_curve())

@@ -8,9 +8,7 @@ from typing import Any, TypeVar
 
 import mlx.core as mx
 import mlx.nn as nn
-import numpy as np
 from mlx.utils import tree_map
-from numpy.typing import NDArray
 
 from mlx_reward.utils.errors import InputError
 
@@ -39,13 +37,6 @@ class DataParallel:
     def is_first(self) -> bool:
         """Whether this is the process that writes and prints."""
         return self.rank == 0
-
-    def shard(self, pair_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return this process's share of the (P,) pairs: neighbours, which share texts.
-
-        Shares differ by one pair at most; with fewer pairs than processes some are empty.
-        """
-        return np.array_split(pair_ids, self.size)[self.rank]
 
     def deal(self, batches: Sequence[T]) -> Sequence[T]:
         """Return this process's share of batches that get smaller, dealt out in turn."""

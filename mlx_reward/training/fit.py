@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 
 from mlx_reward.config.train import TrainSettings
 from mlx_reward.data.dataset import PreferenceDataset
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
-from mlx_reward.engine.feature_store import frozen_features
+from mlx_reward.engine.feature_store import Budget, frozen_features, left_of
 from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.model.checkpoint import Tree
+from mlx_reward.model.network import twin_of
 from mlx_reward.training.distributed import DataParallel
 from mlx_reward.training.state import LogHistory, StateFile, trainable_weights
 from mlx_reward.training.tracking import Log, silent
@@ -52,7 +54,8 @@ class Fitted:
 
 
 def fit(
-    make_engine: Callable[[], Engine],
+    make_backbone: Callable[[], nn.Module],
+    make_engine: Callable[[nn.Module], Engine],
     training: PreferenceDataset,
     valid: PreferenceDataset,
     settings: TrainSettings,
@@ -64,15 +67,18 @@ def fit(
 ) -> Fitted:
     """Train a member for each of ``state_files``, one after the other; ``log`` hears the first.
 
-    ``make_engine`` returns a new model over the backbone with ``backbone_digest``. Member number n
-    has the seed ``settings.seed + n``, of its initial weights and the order of its data. Frozen
-    blocks run once for all members. Bradley-Terry leaves the mean reward open, so that of each of
-    several members is shifted to 0: their deviation then shows only where they disagree.
+    ``make_backbone`` loads the backbone with ``backbone_digest``, once; ``make_engine`` makes a new
+    model to be trained out of it, or out of a twin over the same arrays. Member number n has the
+    seed ``settings.seed + n``, of its initial weights and the order of its data. Frozen blocks run
+    once for all members. Bradley-Terry leaves the mean reward open, so that of each of several
+    members is shifted to 0: their deviation then shows only where they disagree.
     """
     sample_ids = sample_texts(training.prompts, settings.seed)
     sample = [training.texts[i] for i in sample_ids]
 
-    engine = _seeded(make_engine, settings.seed)
+    mx.random.seed(settings.seed)
+    backbone = make_backbone()
+    engine = make_engine(_own(backbone, more_to_come=len(state_files) > 1))
     features = _frozen_features(engine, training, valid, settings, backbone_digest)
     sample_features = features.train.take(sample_ids) if features.train else None
     members: list[Tree] = []
@@ -80,7 +86,8 @@ def fit(
     for number, state_file in enumerate(state_files):
         seed = settings.seed + number
         if number > 0:
-            engine = _seeded(make_engine, seed)
+            mx.random.seed(seed)
+            engine = make_engine(_own(backbone, more_to_come=number + 1 < len(state_files)))
         log_history = train(
             engine,
             training,
@@ -121,10 +128,12 @@ def sample_texts(prompts: Sequence[Hashable], seed: int) -> list[int]:
     return text_ids[:SAMPLE]
 
 
-def _seeded(make_engine: Callable[[], Engine], seed: int) -> Engine:
-    """Return a new engine whose initial weights are drawn by ``seed``."""
-    mx.random.seed(seed)
-    return make_engine()
+def _own(backbone: nn.Module, more_to_come: bool) -> nn.Module:
+    """Return a backbone for one member: a twin, so that the next finds ``backbone`` as it was.
+
+    The last member takes ``backbone`` itself, whose own blocks need not be kept beside its own.
+    """
+    return twin_of(backbone) if more_to_come else backbone
 
 
 def _frozen_features(
@@ -134,7 +143,11 @@ def _frozen_features(
     settings: TrainSettings,
     backbone_digest: str,
 ) -> Features:
-    def of(dataset: PreferenceDataset) -> FrozenFeatures | None:
-        return frozen_features(engine, dataset.texts, settings.frozen_cache, backbone_digest)
+    """Return features of both sets, within one budget; train comes first, which is run most."""
 
-    return Features(train=of(training), valid=of(valid))
+    def of(dataset: PreferenceDataset, budget: Budget) -> FrozenFeatures | None:
+        return frozen_features(engine, dataset.texts, budget, backbone_digest)
+
+    budget = settings.frozen_cache
+    of_training = of(training, budget)
+    return Features(train=of_training, valid=of(valid, left_of(budget, of_training)))

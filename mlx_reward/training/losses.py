@@ -1,7 +1,8 @@
 """The losses of params.yaml: ``LOSSES`` maps each ``train.loss.kind`` to its function.
 
 To add a loss, write a function with the signature of ``Loss``, add it to ``LOSSES``, and add its
-name to ``LossSettings.kind``. One that uses labels and margin targets belongs to ``PAIRWISE`` too.
+name to ``LossSettings.kind``. One that uses labels and margin targets belongs to ``PAIRWISE`` too;
+one that takes the pairs of a chosen text together, to ``LISTWISE``.
 """
 
 from collections.abc import Callable, Sequence
@@ -76,6 +77,7 @@ def plackett_luce(
 
 LOSSES: dict[str, Loss] = {"bradley_terry": bradley_terry, "plackett_luce": plackett_luce}
 PAIRWISE = ("bradley_terry",)  # losses that use the labels and target margins of pairs
+LISTWISE = ("plackett_luce",)  # losses of a chosen text against all that it was preferred to
 
 
 def centering(rewards_chosen: mx.array, rewards_rejected: mx.array) -> mx.array:
@@ -86,11 +88,15 @@ def centering(rewards_chosen: mx.array, rewards_rejected: mx.array) -> mx.array:
     return mx.square(rewards_chosen + rewards_rejected).mean()
 
 
-def smooth_labels(labels: mx.array, share: float) -> mx.array:
-    """Return labels (P,) as if a ``share`` of the preferences were the wrong way round.
+def make_labels(pairs: Sequence[Pair], settings: LossSettings) -> NDArray[np.float64]:
+    """Return labels (P,) that training on ``pairs`` minimises the cross-entropy with.
 
-    Szegedy et al. 2016, section 7.
+    They are the judges' shares for chosen where ``settings`` ask for soft labels, else 1, as if
+    a share of ``label_smoothing`` of the preferences were the wrong way round (Szegedy et al. 2016,
+    section 7).
     """
+    labels = np.array([pair.label if settings.soft_labels else 1.0 for pair in pairs])
+    share = settings.label_smoothing
     return labels * (1 - share) + (1 - labels) * share
 
 
@@ -103,9 +109,7 @@ def make_loss_fn(pairs: Sequence[Pair], settings: LossSettings) -> LossFn:
     """
     _check(pairs, settings)
     loss = LOSSES[settings.kind]
-    labels = np.array(
-        [pair.label if settings.soft_labels else 1.0 for pair in pairs], dtype=np.float32
-    )
+    labels = make_labels(pairs, settings).astype(np.float32)
     margins = np.array(
         [settings.margin * (pair.preference_strength or 0.0) for pair in pairs], dtype=np.float32
     )
@@ -115,7 +119,7 @@ def make_loss_fn(pairs: Sequence[Pair], settings: LossSettings) -> LossFn:
         rewards_rejected = rewards[mx.array(batch.rejected)]
         targets = Targets(
             chosen_texts=batch.chosen,
-            labels=smooth_labels(mx.array(labels[batch.pair_ids]), settings.label_smoothing),
+            labels=mx.array(labels[batch.pair_ids]),
             margins=mx.array(margins[batch.pair_ids]),
         )
         value = loss(rewards_chosen, rewards_rejected, targets)

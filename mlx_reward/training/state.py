@@ -24,7 +24,10 @@ SMOOTHED_STEPS = 20  # over which curves average loss and accuracy
 
 @dataclass(frozen=True)
 class Evaluation:
-    """NLL and accuracy on valid after ``step`` optimizer steps, at temperature 1."""
+    """NLL and accuracy on valid after ``step`` optimizer steps, at temperature 1.
+
+    The NLL is under labels such as training minimises.
+    """
 
     step: int
     nll: float
@@ -81,6 +84,11 @@ class LogHistory:
     def curve(self) -> list[dict[str, float | int]]:
         """Return a row for each step for plots, its loss and accuracy averaged over 20 steps."""
         return [{"step": step, **self._means(step)} for step in range(1, len(self.losses) + 1)]
+
+    def evaluation_curve(self) -> list[dict[str, float | int]]:
+        """Return a row for each evaluation for plots, but for those whose NLL is not finite."""
+        finite = [e for e in self.evaluations if math.isfinite(e.nll)]
+        return [dataclasses.asdict(evaluation) for evaluation in finite]
 
     def latest(self, step: int) -> dict[str, float]:
         """Return what to log of ``step``: its row of the curve, and its evaluation, if any."""

@@ -18,6 +18,7 @@ from mlx_reward.evaluation.metrics import accuracy
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.training.distributed import DataParallel
 from mlx_reward.training.losses import LossFn
+from mlx_reward.training.parts import Units, parts, shares
 
 ValueAndGrad = Callable[[RewardNetwork, Batch], tuple[tuple[mx.array, mx.array], Any]]
 
@@ -41,6 +42,7 @@ def make_train_step(
     optimizer: optim.Optimizer,
     *,
     batch_size: int,
+    units: Units,
     max_grad_norm: float | None,
     features: FrozenFeatures | None,
     data_parallel: DataParallel,
@@ -48,19 +50,16 @@ def make_train_step(
     """Return a function that takes one optimizer step on some pairs of ``training``.
 
     Each process runs its share of the pairs, ``batch_size`` at once, and all update their copy of
-    the network by the sum of the gradients.
+    the network by the sum of the gradients. Pairs of one of ``units`` (P,) run together.
     """
     network = engine.network
     value_and_grad = _make_value_and_grad(engine, training, loss_fn, features)
 
     def train_step(pair_ids: PairIds) -> StepResult:
         network.train()
-        own_pairs = data_parallel.shard(pair_ids)
-        parts = [
-            collate(training, own_pairs[start : start + batch_size])
-            for start in range(0, len(own_pairs), batch_size)
-        ]
-        own_sums = _accumulate(value_and_grad, network, parts, pairs_in_step=len(pair_ids))
+        own_pairs = shares(pair_ids, units, data_parallel.size)[data_parallel.rank]
+        batches = [collate(training, part) for part in parts(own_pairs, units, batch_size)]
+        own_sums = _accumulate(value_and_grad, network, batches, pairs_in_step=len(pair_ids))
         loss, correct, gradients = data_parallel.all_sum(own_sums)
         gradients, norm = optim.clip_grad_norm(gradients, max_grad_norm or math.inf)
         result = StepResult(
@@ -98,21 +97,21 @@ def _make_value_and_grad(
 
 
 def _accumulate(
-    value_and_grad: ValueAndGrad, network: RewardNetwork, parts: list[Batch], pairs_in_step: int
+    value_and_grad: ValueAndGrad, network: RewardNetwork, batches: list[Batch], pairs_in_step: int
 ) -> tuple[mx.array, mx.array, Any]:
-    """Return the loss of all ``parts``, the number of correct pairs, and the gradient of the loss.
+    """Return loss, number of correct pairs, and gradient of the loss, of all ``batches``.
 
-    Each part is weighted by its share of the step's pairs. A correct pair has the higher reward
+    Each batch is weighted by its share of the step's pairs. A correct pair has the higher reward
     for chosen; a tie counts one half.
     """
     loss = mx.array(0.0)
     correct = 0.0
     total: Any = None
-    for part in parts:
-        pairs = len(part.chosen)
+    for batch in batches:
+        pairs = len(batch.chosen)
         share = pairs / pairs_in_step
-        (part_loss, margins), gradients = value_and_grad(network, part)
-        loss = loss + share * part_loss
+        (batch_loss, margins), gradients = value_and_grad(network, batch)
+        loss = loss + share * batch_loss
         total = _add(total, gradients, share)
         mx.eval(loss, margins, total)
         correct += pairs * accuracy(np.array(margins, dtype=np.float64))

@@ -1,5 +1,6 @@
 """The training loop: AdamW steps, evaluation on valid, the best weights kept, resumable."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -9,17 +10,20 @@ import mlx.core as mx
 import mlx.optimizers as optim
 import numpy as np
 from mlx_lm.generate import wired_limit
+from numpy.typing import NDArray
 
 from mlx_reward.config.train import TrainSettings
 from mlx_reward.data.dataset import PairIds, PreferenceDataset
 from mlx_reward.data.sampler import batch_sampler
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.features import FrozenFeatures
-from mlx_reward.evaluation.metrics import accuracy, nll
+from mlx_reward.evaluation.metrics import accuracy, cross_entropy
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.training.distributed import SINGLE_PROCESS, DataParallel
-from mlx_reward.training.losses import make_loss_fn
+from mlx_reward.training.forecast import Forecast
+from mlx_reward.training.losses import make_labels, make_loss_fn
 from mlx_reward.training.optimizer import make_optimizer
+from mlx_reward.training.parts import units_of_pairs
 from mlx_reward.training.schedules import StepSchedule, learning_rate_schedule, step_schedule
 from mlx_reward.training.state import (
     Evaluation,
@@ -59,6 +63,7 @@ def train(
 ) -> LogHistory:
     """Fit the network of ``engine`` in place; it ends with its best weights by NLL on ``valid``.
 
+    That NLL is under labels such as training minimises: soft labels have one at which it is best.
     The result is the same bit for bit for one seed and machine, also where ``state_file`` resumes
     an interrupted run. With ``data_parallel`` every process ends with the same weights.
     """
@@ -72,16 +77,19 @@ def train(
         make_loss_fn(training.pairs, settings.loss),
         optimizer,
         batch_size=settings.batch_size,
+        units=units_of_pairs(training, settings.loss.kind),
         max_grad_norm=settings.max_grad_norm,
         features=features.train,
         data_parallel=data_parallel,
     )
+    valid_labels = make_labels(valid.pairs, settings.loss)
     start = _start(network, optimizer, state_file)
     data_parallel.check_equal("the steps done so far (the state file in checkpoints/)", start.step)
     log_history = start.log_history
     best_weights = start.best_weights
     log_history.replay(log)
 
+    forecast = Forecast(schedule.total_steps - start.step, show=data_parallel.is_first)
     batches = islice(_batches(training, settings), start.step, schedule.total_steps)
     progress_bar = _progress_bar(len(training.pairs), schedule, start.step)
     with wired_limit(network), progress_bar as progress:
@@ -89,10 +97,13 @@ def train(
             if _out_of_patience(log_history, settings.patience):
                 break
             mx.random.seed(_dropout_seed(settings.seed, data_parallel.rank, step))
-            result = _take_step(train_step, pair_ids, step, settings)
+            with forecast.timed_step():
+                result = _take_step(train_step, pair_ids, step, settings)
             _log_step(log_history, result, step)
             if step in schedule.eval_steps:
-                evaluation = evaluate(engine, valid, step, features.valid, data_parallel)
+                evaluation = evaluate(
+                    engine, valid, valid_labels, step, features.valid, data_parallel
+                )
                 log_history.evaluations.append(evaluation)
                 if log_history.best.step == step:
                     best_weights = trainable_weights(network)
@@ -108,6 +119,7 @@ def train(
                     optimizer_state=optimizer.state,
                 )
                 state_file.save(state)
+    _check_result(log_history)
     network.update(best_weights)
     return log_history
 
@@ -115,11 +127,12 @@ def train(
 def evaluate(
     engine: Engine,
     valid: PreferenceDataset,
+    labels: NDArray[np.float64],
     step: int,
     features: FrozenFeatures | None,
     data_parallel: DataParallel,
 ) -> Evaluation:
-    """Return NLL and accuracy on ``valid`` at temperature 1."""
+    """Return NLL under ``labels`` (P,) and accuracy on ``valid``, at temperature 1."""
     rewards = engine.score(
         valid.texts,
         what="valid",
@@ -128,7 +141,7 @@ def evaluate(
         merge=data_parallel.all_sum,
     )
     margins = valid.margins(rewards)
-    return Evaluation(step=step, nll=nll(margins), accuracy=accuracy(margins))
+    return Evaluation(step=step, nll=cross_entropy(margins, labels), accuracy=accuracy(margins))
 
 
 def _make_optimizer(settings: TrainSettings, total_steps: int) -> optim.Optimizer:
@@ -221,6 +234,16 @@ def _log_step(log_history: LogHistory, result: StepResult, step: int) -> None:
             f"the loss or its gradient was not finite in {MAX_SKIPPED_IN_A_ROW} steps in a row "
             f"(loss {result.loss} at step {step}); "
             "lower train.learning_rate or set train.max_grad_norm"
+        )
+
+
+def _check_result(log_history: LogHistory) -> None:
+    """Raise InputError where no step or no evaluation of the whole run was finite."""
+    if not log_history.losses or not math.isfinite(log_history.best.nll):
+        raise InputError(
+            f"no use is left of this run: of {len(log_history.losses) + log_history.skipped} steps "
+            f"{log_history.skipped} were not finite, and the best NLL on valid is "
+            f"{log_history.best.nll}; lower train.learning_rate or set train.max_grad_norm"
         )
 
 

@@ -13,7 +13,7 @@ from mlx.utils import tree_flatten
 from mlx_reward.cpu import prepare
 from mlx_reward.engine import feature_store
 from mlx_reward.engine.engine import Engine
-from mlx_reward.engine.feature_store import allowed_bytes, frozen_features
+from mlx_reward.engine.feature_store import allowed_bytes, frozen_features, left_of
 from mlx_reward.engine.features import FrozenFeatures
 from mlx_reward.model.adapters import with_adapters
 from tests import tiny
@@ -132,6 +132,44 @@ def test_the_disk_holds_no_more_than_its_share(
     assert (
         frozen_features(engine, conversations(11), "auto", "base") is not None
     )  # used, if not kept
+
+
+def peak_memory(engine: Engine, texts: list[list[int]]) -> int:
+    """The most bytes in use while features of ``texts`` are made or read."""
+    mx.clear_cache()
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    assert frozen_features(engine, texts, range(len(texts)), "auto", "base") is not None
+    return mx.get_peak_memory() - before
+
+
+def test_making_and_reading_them_take_their_memory_once(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The texts' states were kept one by one and then joined: twice the memory.
+
+    What a batch takes besides is the same for few texts and many.
+    """
+    monkeypatch.setattr("mlx_reward.engine.engine.BATCH_TOKENS", 320)
+    engine = make()
+    texts = np.random.default_rng(0).integers(1, 250, (400, 80)).tolist()
+    size_of_the_others = 300 * 80 * 32 * 4
+    for _ in range(2):
+        few, all_texts = peak_memory(engine, texts[:100]), peak_memory(engine, texts)
+        assert all_texts - few < 1.3 * size_of_the_others
+
+
+def test_two_sets_share_one_budget(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine, (texts, prompts) = make(), conversations()
+    size = sum(map(len, texts)) * 32 * 4
+    first = frozen_features(engine, texts, prompts, 1.5 * size / 1e9, "base")
+    left = left_of(1.5 * size / 1e9, first)
+    assert left == pytest.approx(0.5 * size / 1e9)
+    assert frozen_features(engine, texts, prompts, left, "base") is None
+    assert "that train.frozen_cache leaves for them" in capsys.readouterr().out
+    assert left_of("off", first) == "off"
+    assert left_of("auto", None) == "auto"
+    assert left_of("auto", first) == pytest.approx((allowed_bytes("auto") - size) / 1e9)
 
 
 def test_off_a_small_budget_and_nothing_frozen_leave_it_out(cache: Path) -> None:

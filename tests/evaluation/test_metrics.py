@@ -7,9 +7,27 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from mlx_reward.evaluation.metrics import accuracy, auroc, brier, coverage, ece, nll, reliability
+from mlx_reward.evaluation.metrics import (
+    accuracy,
+    auroc,
+    brier,
+    coverage,
+    cross_entropy,
+    ece,
+    nll,
+    reliability,
+)
 
 LOGITS = np.random.default_rng(0).normal(0.5, 2.0, size=501)
+
+
+def test_cross_entropy_is_the_nll_of_either_answer_by_its_chance() -> None:
+    """By hand: log 2 whatever the label, and 3/4 of log(4/3) with 1/4 of log 4 at log 3."""
+    assert cross_entropy(np.zeros(2), np.array([1.0, 0.3])) == pytest.approx(math.log(2))
+    at_log_3 = 0.75 * math.log(4 / 3) + 0.25 * math.log(4)
+    assert cross_entropy(np.array([math.log(3)]), np.array([0.75])) == pytest.approx(at_log_3)
+    margins = np.array([0.5, -2.0])
+    assert cross_entropy(margins, np.ones(2)) == nll(margins)
 
 
 def test_accuracy_counts_a_tie_one_half() -> None:

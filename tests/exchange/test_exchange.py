@@ -172,6 +172,16 @@ def test_the_padding_token_is_not_the_last_token_of_a_text(tmp_path: Path) -> No
     assert AutoTokenizer.from_pretrained(tmp_path / "hf").pad_token not in (None, "<|endoftext|>")
 
 
+def test_blocks_trained_over_a_quantized_backbone_open_in_mlx_lm_when_fused(tmp_path: Path) -> None:
+    """As adapters they do not: whole weights have no place in a quantized backbone."""
+    base = trained(tmp_path, "llama", kind="full", bits=4)
+    fuse(tmp_path / "rm_model_bt", base, tmp_path / "fused")
+    opened, _ = mlx_lm.load(str(tmp_path / "fused" / "sft_merged_model"))
+    tokens = mx.array([[1, 2, 3]])
+    network = checkpoint.load(tmp_path / "rm_model_bt", base).network
+    assert mx.allclose(opened.model(tokens), network.hidden_states(tokens), atol=1e-4)
+
+
 def test_models_that_cannot_be_exported_or_imported_are_refused(tmp_path: Path) -> None:
     base = trained(tmp_path, "llama", head="mlp")
     with pytest.raises(InputError, match="train.head: linear"):

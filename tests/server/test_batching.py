@@ -102,7 +102,7 @@ def test_small_requests_have_their_turn_between_the_pieces_of_a_large_one() -> N
     small = submit(scoring, -1)
     gate.open.set()
     assert rewards(small) == [-1]
-    assert "-1" in gate.batches[1] + gate.batches[2]
+    assert -1 in gate.batches[1] + gate.batches[2]
     assert rewards(large) == list(range(100))
     assert max(map(len, gate.batches)) <= 11
     scoring.close()

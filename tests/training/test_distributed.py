@@ -9,7 +9,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mlx_reward.training.distributed import DataParallel
@@ -26,6 +25,26 @@ try:
     data_parallel.check_equal("steps", 25 * data_parallel.rank)
 except InputError as error:
     print(f"rank {data_parallel.rank}: {error}", flush=True)
+"""
+
+PLACKETT_LUCE = """
+import json, sys
+from pathlib import Path
+from mlx_reward.engine.engine import Engine
+from mlx_reward.training.distributed import DataParallel
+from mlx_reward.training.trainer import train
+from tests.toy import dataset, loss_settings, network, settings
+
+data_parallel = DataParallel.init()
+listwise = settings(
+    loss=loss_settings(kind="plackett_luce", centering=0.1), batch_size=8, epochs=1, warmup=0.0
+)
+log_history = train(
+    Engine(network()), dataset(36), dataset(9, seed=1), listwise, data_parallel=data_parallel
+)
+Path(sys.argv[1], f"{data_parallel.rank}.json").write_text(
+    json.dumps([log_history.losses, [evaluation.nll for evaluation in log_history.evaluations]])
+)
 """
 
 
@@ -86,6 +105,26 @@ def test_two_processes_have_the_loss_curve_of_one(prepared: Path) -> None:
     assert output.count("best at step") == 1  # the first process alone writes and prints
 
 
+def test_two_processes_cut_no_choice_of_plackett_luce(tmp_path: Path) -> None:
+    """They once took each its pairs of a ranking, and picked out of fewer responses."""
+    script = tmp_path / "listwise.py"
+    script.write_text(PLACKETT_LUCE)
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    for folder in (alone, together):
+        folder.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(script), str(alone)]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    process = launch(ROOT, [str(script), str(together)])
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    losses, nlls = json.loads((alone / "0.json").read_text())
+    for rank in (0, 1):
+        found = json.loads((together / f"{rank}.json").read_text())
+        assert found[0] == pytest.approx(losses, abs=1e-4)
+        assert found[1] == pytest.approx(nlls, abs=1e-4)
+
+
 def test_processes_that_differ_say_in_what(tmp_path: Path) -> None:
     """Among others 2^24 + 1, which float32 cannot tell from its neighbour."""
     script = tmp_path / "check.py"
@@ -128,10 +167,6 @@ def test_a_lost_process_ends_the_job_and_its_state_stays(prepared: Path) -> None
     assert saved.exists()
 
 
-def test_shards_hold_every_pair_once_in_even_parts() -> None:
-    pair_ids = np.arange(7)
-    shards = [DataParallel(rank, size=3).shard(pair_ids).tolist() for rank in range(3)]
-    assert shards == [[0, 1, 2], [3, 4], [5, 6]]
-    assert DataParallel().shard(pair_ids).tolist() == pair_ids.tolist()
+def test_batches_are_dealt_in_turn() -> None:
     dealt = [DataParallel(rank, size=3).deal("abcdefg") for rank in range(3)]
     assert dealt == ["adg", "be", "cf"]

@@ -1,5 +1,6 @@
 """The losses against NumPy and finite differences."""
 
+import dataclasses
 import math
 from typing import get_args
 
@@ -15,9 +16,9 @@ from mlx_reward.training.losses import (
     Targets,
     bradley_terry,
     centering,
+    make_labels,
     make_loss_fn,
     plackett_luce,
-    smooth_labels,
 )
 from mlx_reward.training.trainer import train
 from mlx_reward.utils.errors import InputError
@@ -131,7 +132,14 @@ def test_centering_is_zero_for_opposite_rewards_and_pulls_equal_ones_down() -> N
 
 
 def test_smoothing_moves_labels_towards_one_half_and_leaves_that_alone() -> None:
-    assert smooth_labels(mx.array([1.0, 0.5, 0.0]), 0.1).tolist() == pytest.approx([0.9, 0.5, 0.1])
+    rows = [
+        dataclasses.replace(row, agreement=agreement)
+        for row, agreement in zip(pairs(3), (1.0, 0.5, 0.0), strict=True)
+    ]
+    smoothed = loss_settings(label_smoothing=0.1)
+    assert make_labels(rows, smoothed) == pytest.approx([0.9, 0.9, 0.9])
+    both = loss_settings(label_smoothing=0.1, soft_labels=True)
+    assert make_labels(rows, both) == pytest.approx([0.9, 0.5, 0.1])
 
 
 def plackett_luce_of_ranking(rewards: list[float]) -> float:

@@ -193,3 +193,4 @@ def test_an_evaluation_that_is_not_a_number_is_never_the_best() -> None:
     ]
     assert history.best.step == 4
     assert history.since_best == 1
+    assert [row["step"] for row in history.evaluation_curve()] == [2, 4, 5]  # JSON has no NaN

@@ -1,26 +1,45 @@
 """A train step accumulates, clips, and leaves out a gradient that is not finite."""
 
 import mlx.core as mx
+import mlx.optimizers as optim
 import numpy as np
 import pytest
 
 from mlx_reward.engine.engine import Engine
+from mlx_reward.training.distributed import SINGLE_PROCESS
+from mlx_reward.training.losses import make_loss_fn
+from mlx_reward.training.parts import units_of_pairs
+from mlx_reward.training.step import make_train_step
 from mlx_reward.training.trainer import train
 from tests.toy import dataset, loss_settings, network, settings, weights
 
 
-def test_accumulated_gradients_are_those_of_the_large_batch() -> None:
-    """Parts of unequal size, for 36 is not a multiple of 8."""
-    runs = []
-    for batch_size, parts in ((36, 1), (9, 4), (8, 5)):
+@pytest.mark.parametrize("kind", ["bradley_terry", "plackett_luce"])
+def test_accumulated_gradients_are_those_of_the_large_batch(kind: str) -> None:
+    """Parts of unequal size, for 36 is not a multiple of 8; no part cuts a choice in two."""
+    data = dataset(36)
+    losses, gradients = [], []
+    for batch_size in (36, 9, 8):
         trained = network()
-        changes = {"batch_size": batch_size, "grad_accumulation_steps": parts}
-        one_step = settings(**changes, iters=1, warmup=0.0)
-        train(Engine(trained), dataset(36), dataset(9, seed=1), one_step)
-        runs.append(weights(trained)["head.weight"])
-    assert np.abs(runs[0]).max() > 1e-3
-    for other in runs[1:]:
-        assert other == pytest.approx(runs[0], abs=1e-5)
+        trained.head.weight = mx.ones(trained.head.weight.shape)
+        before = weights(trained)["head.weight"]
+        train_step = make_train_step(
+            Engine(trained),
+            data,
+            make_loss_fn(data.pairs, loss_settings(kind=kind)),
+            optim.SGD(1.0),
+            batch_size=batch_size,
+            units=units_of_pairs(data, kind),
+            max_grad_norm=None,
+            features=None,
+            data_parallel=SINGLE_PROCESS,
+        )
+        losses.append(train_step(np.random.default_rng(0).permutation(36)).loss)
+        gradients.append(before - weights(trained)["head.weight"])
+    assert np.abs(gradients[0]).max() > 1e-3
+    assert losses == pytest.approx([losses[0]] * 3, rel=1e-5)
+    for other in gradients[1:]:
+        assert other == pytest.approx(gradients[0], rel=1e-3, abs=1e-5)
 
 
 def test_clipping_bounds_the_step() -> None:

@@ -43,6 +43,23 @@ def test_votes_as_soft_labels_are_what_is_learnt() -> None:
     assert means[1] > 2 * means[0]
 
 
+@pytest.mark.parametrize("changes", [{"soft_labels": True}, {"label_smoothing": 0.25}], ids=str)
+def test_the_best_weights_are_those_by_the_labels_that_are_learnt(
+    changes: dict[str, object],
+) -> None:
+    """By plain preferences a greater margin is always better, and the last weights won."""
+    rows = [dataclasses.replace(row, votes=[3, 1]) for row in pairs(60)]
+    data, valid = tokenized(rows), tokenized(rows[:30])
+    trained = network()
+    soft = settings(loss=loss_settings(**changes), learning_rate=0.03, evals_per_epoch=3)
+    log_history = train(Engine(trained), data, valid, soft)
+    kept = margins(trained, valid)
+    expected = np.mean(0.75 * np.logaddexp(0, -kept) + 0.25 * np.logaddexp(0, kept))
+    assert log_history.best.nll == pytest.approx(expected, abs=1e-4)
+    lowest = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    assert all(evaluation.nll > lowest for evaluation in log_history.evaluations)
+
+
 def test_one_seed_gives_the_same_weights_bit_for_bit() -> None:
     runs = []
     for _ in range(2):
@@ -69,6 +86,15 @@ def test_losses_that_are_not_finite_stop_with_the_remedy() -> None:
     expected = r"not finite in 5 steps in a row \(loss nan at step 5\); lower train.learning_rate"
     with pytest.raises(InputError, match=expected):
         train(Engine(broken), dataset(9), dataset(9, seed=1), settings(batch_size=3))
+
+
+def test_a_run_of_which_nothing_is_finite_ends_with_the_remedy() -> None:
+    """Too short for five steps in a row; writing its metrics ended in a traceback."""
+    broken = network()
+    broken.head.weight = mx.full(broken.head.weight.shape, float("nan"))
+    expected = "of 2 steps 2 were not finite, and the best NLL on valid is nan; lower train.learn"
+    with pytest.raises(InputError, match=expected):
+        train(Engine(broken), dataset(9), dataset(9, seed=1), settings(iters=2))
 
 
 @pytest.mark.parametrize(
