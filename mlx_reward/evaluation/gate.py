@@ -50,6 +50,8 @@ def regression(change: Comparison, against: str, max_regression: float) -> list[
 
     It may where the lower end of the interval of the change says so.
     """
+    if change.low is None or change.high is None:
+        return [f"accuracy cannot be compared with {against}: too few prompts for an interval"]
     if change.low >= -max_regression:
         return []
     return [

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mlx_reward.evaluation.intervals import draws, interval
-from mlx_reward.evaluation.metrics import Bin, accuracy, coverage, ece, reliability
+from mlx_reward.evaluation.intervals import share_estimate
+from mlx_reward.evaluation.metrics import Bin, correct, coverage, ece, reliability
 from mlx_reward.evaluation.predictions import Predictions, Row
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.grouping import group_indices
@@ -50,13 +50,12 @@ def subset_rows(predictions: Predictions) -> list[Row]:
 
 def _subset_row(name: str, predictions: Predictions, indices: list[int]) -> Row:
     logits = predictions.logits[indices]
-    prompts = [predictions.test.pairs[i].prompt_key for i in indices]
-    low, high = interval(lambda drawn: accuracy(logits[drawn]), draws(prompts))
+    accuracy = share_estimate(correct(logits), [predictions.clusters[i] for i in indices])
     return {
         "subset": name,
-        "accuracy": accuracy(logits),
-        "low": low,
-        "high": high,
+        "accuracy": accuracy.value,
+        "low": accuracy.low,
+        "high": accuracy.high,
         "ece": ece(reliability(logits, predictions.bins)),
         "pairs": len(indices),
     }

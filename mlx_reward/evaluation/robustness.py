@@ -8,7 +8,7 @@ import numpy as np
 
 from mlx_reward.data.chat import Renderer, TooLong
 from mlx_reward.data.pair import prompt_key
-from mlx_reward.evaluation.intervals import UNKNOWN, mean_estimate
+from mlx_reward.evaluation.intervals import UNKNOWN, share_estimate
 from mlx_reward.evaluation.probes import Probe
 from mlx_reward.utils.arrays import Array
 
@@ -85,7 +85,7 @@ def _metrics(outcomes: Sequence[Outcome]) -> Row:
     fooled = UNKNOWN
     if counted:
         values = np.array([float(outcome.fooled) for outcome in counted])
-        fooled = mean_estimate(values, [outcome.probe.pair for outcome in counted])
+        fooled = share_estimate(values, [outcome.probe.cluster for outcome in counted])
     return fooled.fields("fooled") | {"probes": len(counted)}
 
 

@@ -1,11 +1,7 @@
 """What makes a model suspect although it may pass the gate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
-
-from mlx_reward.utils.arrays import Array
 
 SIGNIFICANT = 0.05
 UNLIKELY = 0.01
@@ -26,13 +22,3 @@ def warnings(metrics: Mapping[str, Any]) -> list[str]:
             "so the calibration may not hold; see shift_p"
         )
     return found
-
-
-def shift(valid: Sequence[float] | Array, test: Sequence[float] | Array) -> float:
-    """Return p of the two-sample Kolmogorov-Smirnov test of |margins| on valid and on test.
-
-    Massey 1951. A small p says that the sizes of the margins are distributed differently.
-    """
-    from scipy.stats import ks_2samp  # late: it takes a second, and most commands need it not
-
-    return float(ks_2samp(np.abs(valid), np.abs(test)).pvalue)

@@ -1,7 +1,6 @@
 """Fit the calibrator on the valid split; ranking and accuracy stay as they are."""
 
 import dataclasses
-import math
 
 from mlx_reward.config.calibrate import CalibrateSettings
 from mlx_reward.config.reader import read_section
@@ -13,11 +12,10 @@ from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
 from mlx_reward.evaluation.calibration import FITS, fit_member
 from mlx_reward.evaluation.cross_validation import compared
 from mlx_reward.evaluation.metrics import ece, nll, reliability
+from mlx_reward.evaluation.shift import by_cluster
 from mlx_reward.model import checkpoint
 from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.utils.files import write_json
-
-SAMPLE = 1000  # at most so many margins, for stage eval to compare its own with
 
 
 def main() -> None:
@@ -33,6 +31,7 @@ def calibrate(settings: CalibrateSettings, paths: Paths) -> None:
     valid = tokenize(read_pairs(paths.valid), renderer)
     rewards = ensemble.score(valid.texts, valid.prompts, "calibrate")
     margins = valid.margins(mean_and_deviation(rewards)[0])
+    clusters = [pair.cluster_key for pair in valid.pairs]
     calibrator = FITS[settings.method](margins)
     logits = calibrator(margins)
     metrics = {
@@ -42,15 +41,14 @@ def calibrate(settings: CalibrateSettings, paths: Paths) -> None:
         "valid_ece_before": ece(reliability(margins, bins)),
         "valid_ece": ece(reliability(logits, bins)),
         "valid_pairs": len(margins),
-        **compared(margins, [pair.prompt_key for pair in valid.pairs], bins),
+        **compared(margins, clusters, bins),
     }
     write_json(paths.metrics / "calibration.json", metrics)
-    step = math.ceil(len(margins) / SAMPLE)
     members = [
         dataclasses.asdict(fit_member(settings.method, valid.margins(own), calibrator))
         for own in rewards
     ]
     calibration = dataclasses.asdict(calibrator)
-    calibration |= {"members": members, "margins": margins[::step].tolist()}
+    calibration |= {"members": members, "margins": by_cluster(margins, clusters)}
     write_json(paths.calibration, calibration)
     print(f"temperature {calibrator.temperature:.4f} fitted on {len(margins)} valid pairs")

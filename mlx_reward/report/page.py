@@ -64,12 +64,13 @@ def verdict(report: ReportData) -> list[str]:
     """Return the sentences under PASS or FAIL."""
     metrics = report.metrics
     accuracy = percent(metrics["accuracy"])
-    accuracy_ends = f"{percent(metrics['accuracy_low'])} to {percent(metrics['accuracy_high'])}"
-    ece = f"{metrics['ece']:.3f} ({metrics['ece_low']:.3f} to {metrics['ece_high']:.3f})"
+    low, high = metrics["accuracy_low"], metrics["accuracy_high"]
+    ends = "" if low is None else f" ({percent(low)} to {percent(high)})"
+    ece = f"{metrics['ece']:.3f}"
     longer = percent(metrics["longer_wins_accuracy"])
     words = percent(metrics["bag_of_words_accuracy"])
     return [
-        f"Right on {accuracy} ({accuracy_ends}) of {metrics['pairs']:,} test pairs.",
+        f"Right on {accuracy}{ends} of {metrics['pairs']:,} test pairs.",
         f"Its probabilities are off by {ece} on average (ECE).",
         f"Always preferring the longer response would score {longer}, words alone {words}.",
         *(f"{sentence[0].upper()}{sentence[1:]}." for sentence in report.shortfalls),

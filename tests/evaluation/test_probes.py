@@ -51,7 +51,7 @@ def by_length(texts: Sequence[list[int]], _: object) -> np.ndarray:
 
 def test_who_loves_length_is_fooled_by_more_of_it() -> None:
     found, examples = robustness(probes([PAIR, OTHER], 2), RENDERER, by_length)
-    assert found["padding"] == {"fooled": 1.0, "fooled_low": 1.0, "fooled_high": 1.0, "probes": 2}
+    assert found["padding"] == {"fooled": 1.0, "fooled_low": None, "fooled_high": None, "probes": 2}
     assert found["truncation"]["fooled"] == 0.0
     assert found["typos"]["fooled"] == 0.0  # a tie fools nobody
     assert found["confident_wrongness"]["fooled"] == 1.0
