@@ -115,6 +115,17 @@ def member_metrics(p: Predictions) -> dict[str, Any] | None:
     return found
 
 
+def best_vs_rest_accuracy(p: Predictions) -> Estimate | None:
+    """Return the accuracy on pairs whose chosen response is the best of a ranked prompt; None
+    where no prompt has three or more responses.
+    """
+    where = p.chosen_is_best
+    if not p.groups or not where.any():
+        return None
+    clusters = [p.clusters[i] for i in np.flatnonzero(where)]
+    return share_estimate(correct(p.logits[where]), clusters)
+
+
 def bag_of_words_accuracy(p: Predictions) -> float | None:
     return None if p.baseline_margins is None else accuracy(p.baseline_margins)
 
@@ -140,6 +151,12 @@ def shift_p(p: Predictions) -> float | None:
 METRICS: tuple[Metric, ...] = (
     Metric("accuracy", "accuracy", lambda p: share_estimate(correct(p.logits), p.clusters)),
     Metric("ece", "expected calibration error", lambda p: ece(reliability(p.logits, p.bins))),
+    Metric(
+        "best_vs_rest_accuracy",
+        "accuracy of a prompt's best response against the others",
+        best_vs_rest_accuracy,
+        optional=True,
+    ),
     Metric(
         "nll",
         "negative log-likelihood, nats",
