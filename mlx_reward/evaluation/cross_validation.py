@@ -5,20 +5,17 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from mlx_reward.evaluation.calibration import FITS, Calibrator
+from mlx_reward.evaluation.calibration_null import ece_or_none
 from mlx_reward.evaluation.intervals import UNKNOWN, Estimate, Indices, draws, interval
-from mlx_reward.evaluation.metrics import ece, nll, reliability
+from mlx_reward.evaluation.metrics import nll
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 
 FOLDS = 5
-MEASURES: dict[str, Callable[[Array, int], float]] = {
-    "nll": lambda logits, _: nll(logits),
-    "ece": lambda logits, bins: ece(reliability(logits, bins)),
-}
 
 
 def compared(margins: Array, prompts: Sequence[Hashable], bins: int) -> dict[str, float | None]:
-    """Return NLL and ECE of each method on prompts it was not fitted on, with 95 % intervals.
+    """Return NLL, with its 95 % interval, and ECE of each method on prompts it was not fitted on.
 
     ``margins`` and ``prompts`` are (P,). A method that cannot be fitted has None.
     """
@@ -26,17 +23,16 @@ def compared(margins: Array, prompts: Sequence[Hashable], bins: int) -> dict[str
     found: dict[str, float | None] = {}
     for method, fit in FITS.items():
         logits = _out_of_fold(margins, prompts, fit)
-        for name in MEASURES:
-            found |= _estimate(name, logits, drawn, bins).fields(f"cv_{name}_{method}")
+        found |= _nll(logits, drawn).fields(f"cv_nll_{method}")
+        found[f"cv_ece_{method}"] = None if logits is None else ece_or_none(logits, bins)
     return found
 
 
-def _estimate(name: str, logits: Array | None, drawn: list[Indices], bins: int) -> Estimate:
+def _nll(logits: Array | None, drawn: list[Indices]) -> Estimate:
     if logits is None:
         return UNKNOWN
-    measure = MEASURES[name]
-    low, high = interval(lambda indices: measure(logits[indices], bins), drawn)
-    return Estimate(measure(logits, bins), low, high)
+    low, high = interval(lambda indices: nll(logits[indices]), drawn)
+    return Estimate(nll(logits), low, high)
 
 
 def _out_of_fold(
@@ -52,6 +48,6 @@ def _out_of_fold(
         if len(inside):
             try:
                 logits[folds == fold] = fit(outside)(inside)
-            except InputError:  # too few pairs, or all right, or all wrong
+            except InputError:  # all pairs are of one prompt, so that no other is left to fit on
                 return None
     return logits

@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlx_reward.evaluation.intervals import Estimate, draws, interval
+from mlx_reward.evaluation.calibration_null import CalibrationNull, ece_or_none
+from mlx_reward.evaluation.intervals import Estimate, draws, interval, mean_estimate
 from mlx_reward.evaluation.length_bias import correlation, without_length
 from mlx_reward.evaluation.mcnemar import mcnemar_p
-from mlx_reward.evaluation.metrics import accuracy, auroc, brier, ece, nll, reliability
+from mlx_reward.evaluation.metrics import accuracy, auroc, brier, nll
 from mlx_reward.evaluation.predictions import Predictions
 from mlx_reward.evaluation.ranking import Group, kendall, mean_over_groups, ndcg, regret, spearman
+from mlx_reward.evaluation.smece import smece
 from mlx_reward.evaluation.warnings import shift
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
@@ -40,14 +42,21 @@ class Metric:
     optional: bool = False
 
 
-def with_interval(metric: Callable[[Array, int], float]) -> Callable[[Predictions], Estimate]:
-    """Return ``metric`` of logits (P,) and the number of bins, with its interval over prompts."""
+def with_interval(metric: Callable[[Array], float]) -> Callable[[Predictions], Estimate]:
+    """Return ``metric`` of logits (P,) with its interval over prompts."""
 
     def estimate(p: Predictions) -> Estimate:
-        low, high = interval(lambda drawn: metric(p.logits[drawn], p.bins), p.draws)
-        return Estimate(metric(p.logits, p.bins), low, high)
+        low, high = interval(lambda drawn: metric(p.logits[drawn]), p.draws)
+        return Estimate(metric(p.logits), low, high)
 
     return estimate
+
+
+def of_null(
+    figure: Callable[[CalibrationNull], float],
+) -> Callable[[Predictions], float | None]:
+    """Return a figure of the simulated null of ECE; None where there are too few pairs for one."""
+    return lambda p: None if p.null is None else figure(p.null)
 
 
 def over_groups(metric: Callable[[Group], float]) -> Callable[[Predictions], Estimate]:
@@ -76,7 +85,7 @@ def member_metrics(p: Predictions) -> dict[str, Any] | None:
         found[str(number)] = {
             "accuracy": accuracy(logits),
             "nll": nll(logits),
-            "ece": ece(reliability(logits, p.bins)),
+            "ece": ece_or_none(logits, p.bins),
         }
     return found
 
@@ -89,9 +98,31 @@ def best_vs_rest_accuracy(p: Predictions) -> Estimate | None:
     if not p.groups or not where.any():
         return None
     logits = p.logits[where]
-    prompts = [p.test.pairs[i].prompt_key for i in np.flatnonzero(where)]
+    prompts = [p.prompt_keys[i] for i in np.flatnonzero(where)]
     low, high = interval(lambda drawn: accuracy(logits[drawn]), draws(prompts))
     return Estimate(accuracy(logits), low, high)
+
+
+def gain_over(baseline: Callable[[Predictions], Array | None]) -> Callable[[Predictions], Value]:
+    """Return the accuracy less that of the margins (P,) of a baseline, pair by pair.
+
+    A pair that both decide alike tells nothing, which is why the interval is narrower than those of
+    the two accuracies. None where there is no baseline.
+    """
+
+    def gain(p: Predictions) -> Estimate | None:
+        margins = baseline(p)
+        if margins is None:
+            return None
+        changes = correct(p.margins) - correct(margins)
+        return mean_estimate(changes, p.prompt_keys)
+
+    return gain
+
+
+def correct(margins: Array) -> Array:
+    """Return 1 for each pair (P,) that is decided right, 0 for wrong and one half for a tie."""
+    return np.asarray((margins > 0) + 0.5 * (margins == 0))
 
 
 def bag_of_words_accuracy(p: Predictions) -> float | None:
@@ -102,14 +133,26 @@ def shift_p(p: Predictions) -> float | None:
     return None if p.valid_margins is None else shift(p.valid_margins, p.margins)
 
 
-# Metrics of logits are those after calibration, metrics of margins those before it. A resampled ECE
-# is larger than the sample's own, because draws repeat pairs: its interval errs to the strict side.
+# Metrics of logits are those after calibration, metrics of margins those before it.
 METRICS: tuple[Metric, ...] = (
-    Metric("accuracy", "accuracy", with_interval(lambda logits, _: accuracy(logits))),
+    Metric("accuracy", "accuracy", with_interval(accuracy)),
+    Metric("ece", "expected calibration error (ECE)", of_null(lambda null: null.folded.ece)),
     Metric(
-        "ece",
-        "expected calibration error",
-        with_interval(lambda logits, bins: ece(reliability(logits, bins))),
+        "ece_null_mean",
+        "ECE of a perfectly calibrated model, mean",
+        of_null(lambda null: null.mean),
+    ),
+    Metric(
+        "ece_null_95",
+        "ECE of a perfectly calibrated model, 95 % point",
+        of_null(lambda null: null.upper),
+    ),
+    Metric("ece_p", "p of perfect calibration", of_null(lambda null: null.p)),
+    Metric("ece_debiased", "ECE without that of chance", of_null(lambda null: null.debiased)),
+    Metric(
+        "smece",
+        "smooth calibration error",
+        of_null(lambda null: smece(null.folded.confidence, null.folded.correct)),
     ),
     Metric(
         "best_vs_rest_accuracy",
@@ -117,10 +160,10 @@ METRICS: tuple[Metric, ...] = (
         best_vs_rest_accuracy,
         optional=True,
     ),
-    Metric("nll", "negative log-likelihood, nats", with_interval(lambda logits, _: nll(logits))),
-    Metric("brier", "Brier score", with_interval(lambda logits, _: brier(logits))),
-    Metric("auroc", "AUROC of being right", with_interval(lambda logits, _: auroc(logits))),
-    Metric("ece_before", "ECE before calibration", lambda p: ece(reliability(p.margins, p.bins))),
+    Metric("nll", "negative log-likelihood, nats", with_interval(nll)),
+    Metric("brier", "Brier score", with_interval(brier)),
+    Metric("auroc", "AUROC of being right", with_interval(auroc)),
+    Metric("ece_before", "ECE before calibration", lambda p: ece_or_none(p.margins, p.bins)),
     Metric("ece_bins", None, lambda p: min(p.bins, len(p.margins))),
     Metric("nll_before", None, lambda p: nll(p.margins)),
     Metric("brier_before", None, lambda p: brier(p.margins)),
@@ -129,6 +172,11 @@ METRICS: tuple[Metric, ...] = (
     Metric("reward_chosen_mean", None, lambda p: float(np.mean(p.rewards[p.test.chosen]))),
     Metric("reward_rejected_mean", None, lambda p: float(np.mean(p.rewards[p.test.rejected]))),
     Metric("longer_wins_accuracy", None, lambda p: accuracy(p.length_gain)),
+    Metric(
+        "gain_over_longer_wins",
+        "accuracy above preferring the longer response",
+        gain_over(lambda p: p.length_gain),
+    ),
     Metric("longer_wins_p", None, lambda p: mcnemar_p(p.margins, p.length_gain)),
     Metric(
         "length_controlled_accuracy",
@@ -167,6 +215,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("pairs_dropped", None, lambda p: len(p.test.dropped)),
     Metric("members", None, member_metrics, optional=True),
     Metric("bag_of_words_accuracy", None, bag_of_words_accuracy, optional=True),
+    Metric(
+        "gain_over_bag_of_words",
+        "accuracy above words alone",
+        gain_over(lambda p: p.baseline_margins),
+        optional=True,
+    ),
+    Metric("valid_accuracy", None, lambda p: p.valid_accuracy, optional=True),
     Metric("shift_p", None, shift_p, optional=True),
 )
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mlx_reward.evaluation import length_bias
 from mlx_reward.evaluation.calibration import Calibrator
+from mlx_reward.evaluation.calibration_null import MIN_PAIRS, CalibrationNull, calibration_null
 from mlx_reward.evaluation.intervals import Indices, draws
 from mlx_reward.evaluation.ranking import Group, groups_of
 from mlx_reward.utils.arrays import Array
@@ -16,7 +17,7 @@ from mlx_reward.utils.arrays import Array
 if TYPE_CHECKING:  # it imports transformers, for which stage report need not wait
     from mlx_reward.data.dataset import PreferenceDataset
 
-Row = dict[str, float | int | str]
+Row = dict[str, float | int | str | None]
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Predictions:
 
     ``rewards`` is (N,), ``bins`` the number of bins of ECE. Of an ensemble of K models,
     ``member_rewards`` is (K, N) and ``member_calibrators`` has one for each. ``baseline_margins``
-    (P,) are those of a bag of words; ``valid_margins`` are margins on the valid split. Metrics of
-    what is None are left out.
+    (P,) are those of a bag of words; ``valid_margins`` are margins on the valid split,
+    ``valid_accuracy`` is the accuracy there. Metrics of what is None are left out.
     """
 
     test: "PreferenceDataset"
@@ -37,6 +38,7 @@ class Predictions:
     member_calibrators: tuple[Calibrator, ...] = ()
     baseline_margins: Array | None = None
     valid_margins: Array | None = None
+    valid_accuracy: float | None = None
 
     @cached_property
     def margins(self) -> Array:
@@ -49,9 +51,21 @@ class Predictions:
         return self.calibrator(self.margins)
 
     @cached_property
+    def null(self) -> CalibrationNull | None:
+        """What a perfectly calibrated model would show; None under MIN_PAIRS pairs."""
+        if len(self.logits) < MIN_PAIRS:
+            return None
+        return calibration_null(self.logits, self.prompt_keys, self.bins)
+
+    @cached_property
+    def prompt_keys(self) -> list[str]:
+        """The prompt of each pair, (P,)."""
+        return [pair.prompt_key for pair in self.test.pairs]
+
+    @cached_property
     def draws(self) -> list[Indices]:
         """The pairs of each replicate of the bootstrap over prompts."""
-        return draws([pair.prompt_key for pair in self.test.pairs])
+        return draws(self.prompt_keys)
 
     @cached_property
     def groups(self) -> list[Group]:
