@@ -5,8 +5,9 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from mlx_reward.evaluation.calibration import FITS, Calibrator
+from mlx_reward.evaluation.calibration_null import ece_or_none
 from mlx_reward.evaluation.intervals import POSITIVE, UNKNOWN, mean_estimate
-from mlx_reward.evaluation.metrics import ece, log_losses, reliability
+from mlx_reward.evaluation.metrics import log_losses
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 
@@ -27,7 +28,7 @@ def compared(margins: Array, clusters: Sequence[Hashable], bins: int) -> dict[st
         else:
             losses = mean_estimate(log_losses(logits), clusters, POSITIVE)
             found |= losses.fields(f"cv_nll_{method}")
-            found[f"cv_ece_{method}"] = ece(reliability(logits, bins))
+            found[f"cv_ece_{method}"] = ece_or_none(logits, bins)
     return found
 
 
@@ -44,6 +45,6 @@ def _out_of_fold(
         if len(inside):
             try:
                 logits[folds == fold] = fit(outside)(inside)
-            except InputError:  # too few pairs, or all right, or all wrong
+            except InputError:  # all pairs are of one prompt, so that no other is left to fit on
                 return None
     return logits

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlx_reward.evaluation.calibration_null import CalibrationNull, ece_or_none
 from mlx_reward.evaluation.intervals import (
     POSITIVE,
     UNIT,
@@ -25,16 +26,15 @@ from mlx_reward.evaluation.metrics import (
     auroc,
     brier,
     correct,
-    ece,
     log_losses,
     nll,
-    reliability,
     squared_errors,
 )
 from mlx_reward.evaluation.paired import Difference, difference
 from mlx_reward.evaluation.predictions import Predictions
 from mlx_reward.evaluation.ranking import mean_over_groups
 from mlx_reward.evaluation.shift import by_cluster, shift
+from mlx_reward.evaluation.smece import smece
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 
@@ -55,6 +55,13 @@ class Metric:
     title: str | None
     function: Callable[[Predictions], Value]
     optional: bool = False
+
+
+def of_null(
+    figure: Callable[[CalibrationNull], float],
+) -> Callable[[Predictions], float | None]:
+    """Return a figure of the simulated null of ECE; None where there are too few pairs for one."""
+    return lambda p: None if p.null is None else figure(p.null)
 
 
 def over_groups(name: str) -> Callable[[Predictions], Estimate]:
@@ -110,7 +117,7 @@ def member_metrics(p: Predictions) -> dict[str, Any] | None:
         found[str(number)] = {
             "accuracy": accuracy(logits),
             "nll": nll(logits),
-            "ece": ece(reliability(logits, p.bins)),
+            "ece": ece_or_none(logits, p.bins),
         }
     return found
 
@@ -150,7 +157,24 @@ def shift_p(p: Predictions) -> float | None:
 # interval: none holds the truth, because ECE is larger than the truth by the noise of its bins.
 METRICS: tuple[Metric, ...] = (
     Metric("accuracy", "accuracy", lambda p: share_estimate(correct(p.logits), p.clusters)),
-    Metric("ece", "expected calibration error", lambda p: ece(reliability(p.logits, p.bins))),
+    Metric("ece", "expected calibration error (ECE)", of_null(lambda null: null.folded.ece)),
+    Metric(
+        "ece_null_mean",
+        "ECE of a perfectly calibrated model, mean",
+        of_null(lambda null: null.mean),
+    ),
+    Metric(
+        "ece_null_95",
+        "ECE of a perfectly calibrated model, 95 % point",
+        of_null(lambda null: null.upper),
+    ),
+    Metric("ece_p", "p of perfect calibration", of_null(lambda null: null.p)),
+    Metric("ece_debiased", "ECE without that of chance", of_null(lambda null: null.debiased)),
+    Metric(
+        "smece",
+        "smooth calibration error",
+        of_null(lambda null: smece(null.folded.confidence, null.folded.correct)),
+    ),
     Metric(
         "best_vs_rest_accuracy",
         "accuracy of a prompt's best response against the others",
@@ -166,7 +190,7 @@ METRICS: tuple[Metric, ...] = (
         "brier", "Brier score", lambda p: mean_estimate(squared_errors(p.logits), p.clusters, UNIT)
     ),
     Metric("auroc", "AUROC of being right", area_under_curve),
-    Metric("ece_before", "ECE before calibration", lambda p: ece(reliability(p.margins, p.bins))),
+    Metric("ece_before", "ECE before calibration", lambda p: ece_or_none(p.margins, p.bins)),
     Metric("ece_bins", None, lambda p: min(p.bins, len(p.margins))),
     Metric("nll_before", None, lambda p: nll(p.margins)),
     Metric("brier_before", None, lambda p: brier(p.margins)),
@@ -226,6 +250,7 @@ METRICS: tuple[Metric, ...] = (
         optional=True,
     ),
     Metric("bag_of_words_p", None, bag_of_words_p, optional=True),
+    Metric("valid_accuracy", None, lambda p: p.valid_accuracy, optional=True),
     Metric("shift_p", None, shift_p, optional=True),
 )
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mlx_reward.evaluation import length_bias
 from mlx_reward.evaluation.calibration import Calibrator
+from mlx_reward.evaluation.calibration_null import MIN_PAIRS, CalibrationNull, calibration_null
 from mlx_reward.evaluation.ranking import Group, groups_of
 from mlx_reward.utils.arrays import Array
 
@@ -26,7 +27,7 @@ class Predictions:
     ``rewards`` is (N,), ``bins`` the number of bins of ECE. Of an ensemble of K models,
     ``member_rewards`` is (K, N) and ``member_calibrators`` has one for each. ``baseline_margins``
     (P,) are those of a bag of words; ``valid_margins`` are margins on the valid split, a list for
-    each cluster. Metrics of what is None are left out.
+    each cluster, ``valid_accuracy`` is the accuracy there. Metrics of what is None are left out.
     """
 
     test: "PreferenceDataset"
@@ -37,6 +38,7 @@ class Predictions:
     member_calibrators: tuple[Calibrator, ...] = ()
     baseline_margins: Array | None = None
     valid_margins: Sequence[Sequence[float]] | None = None
+    valid_accuracy: float | None = None
 
     @cached_property
     def margins(self) -> Array:
@@ -52,6 +54,13 @@ class Predictions:
     def clusters(self) -> list[str]:
         """The cluster of each pair, (P,): what intervals and tests take as one observation."""
         return [pair.cluster_key for pair in self.test.pairs]
+
+    @cached_property
+    def null(self) -> CalibrationNull | None:
+        """What a perfectly calibrated model would show; None under MIN_PAIRS pairs."""
+        if len(self.logits) < MIN_PAIRS:
+            return None
+        return calibration_null(self.logits, self.clusters, self.bins)
 
     @cached_property
     def groups(self) -> list[Group]:

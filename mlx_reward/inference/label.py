@@ -58,12 +58,14 @@ def label_rows(
         if "error" in row:
             labelled.append(row)
             continue
-        pairs = [pair for pair in _pairs(model, row, against) if filters.keep(pair)]
+        pairs = [
+            pair for pair in _pairs(model, row, against, uncertainty_penalty) if filters.keep(pair)
+        ]
         labelled += FORMS[form](pairs)
     return labelled
 
 
-def _pairs(model: RewardModel, row: Row, against: Against) -> list[Row]:
+def _pairs(model: RewardModel, row: Row, against: Against, uncertainty_penalty: float) -> list[Row]:
     """Return the pairs of the best response with others; equal responses make no pair."""
     rewards = row["rewards"]
     order = sorted(range(len(rewards)), key=lambda i: -rewards[i])
@@ -75,13 +77,23 @@ def _pairs(model: RewardModel, row: Row, against: Against) -> list[Row]:
         others = [others[int(_generator(row["prompt"]).integers(len(others)))]]
     responses = row["responses"]
     return [
-        _pair(model, row, best, other) for other in others if responses[other] != responses[best]
+        _pair(model, row, best, other, uncertainty_penalty)
+        for other in others
+        if responses[other] != responses[best]
     ]
 
 
-def _pair(model: RewardModel, row: Row, best: int, other: int) -> Row:
-    """Return a DPO pair of the responses at positions ``best`` and ``other``."""
+def _pair(model: RewardModel, row: Row, best: int, other: int, uncertainty_penalty: float) -> Row:
+    """Return a DPO pair of the responses at positions ``best`` and ``other``.
+
+    Its probability is that of the raw margin, to which the calibrator was fitted: rewards less
+    their uncertainties would make another number of it, which is no probability.
+    """
     rewards = row["rewards"]
+    margin = rewards[best] - rewards[other]
+    if row.get("uncertainties"):
+        uncertainties = row["uncertainties"]
+        margin += uncertainty_penalty * (uncertainties[best] - uncertainties[other])
     pair = {"id": row["id"]} if "id" in row else {}
     pair |= {
         "prompt": row["prompt"],
@@ -89,7 +101,7 @@ def _pair(model: RewardModel, row: Row, best: int, other: int) -> Row:
         "rejected": row["responses"][other],
         "reward_chosen": rewards[best],
         "reward_rejected": rewards[other],
-        "probability": model.probability(rewards[best] - rewards[other]),
+        "probability": model.probability(margin),
     }
     if row.get("uncertainties"):
         pair["uncertainty_chosen"] = row["uncertainties"][best]

@@ -1,11 +1,11 @@
 """Measure the calibrated model on the test split, with probes, and on benchmark sets."""
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 from mlx_reward.config.eval import EvalSettings
 from mlx_reward.config.reader import read_section
 from mlx_reward.data.chat import load_renderer
-from mlx_reward.data.dataset import tokenize
 from mlx_reward.data.pair import read_pairs
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
@@ -20,6 +20,7 @@ from mlx_reward.evaluation.robustness import robustness
 from mlx_reward.evaluation.warnings import warnings
 from mlx_reward.model import checkpoint
 from mlx_reward.pipeline.paths import PARAMS, Paths
+from mlx_reward.pipeline.tokenized import tokenized
 from mlx_reward.report.charts import reliability_svg
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.files import read_json, whole_file, write_json, write_jsonl
@@ -39,7 +40,7 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
     def score(texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> Array:
         return mean_and_deviation(ensemble.score(texts, prompts, "eval"))[0]
 
-    test = tokenize(read_pairs(paths.test), renderer)
+    test = tokenized(paths.test, renderer)
     member_rewards = ensemble.score(test.texts, test.prompts, "eval")
     rewards, deviations = mean_and_deviation(member_rewards)
     predictions = Predictions(
@@ -51,6 +52,7 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
         member_calibrators=tuple(Calibrator.read(member) for member in calibration["members"]),
         baseline_margins=bag_of_words_margins(read_pairs(paths.train), test.pairs),
         valid_margins=calibration["margins"],
+        valid_accuracy=calibration.get("valid_accuracy"),
     )
     metrics = compute(predictions)
     probe_metrics, examples = robustness(probes(test.pairs, settings.probes), renderer, score)
@@ -68,11 +70,15 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
         svg = reliability_svg(plots["reliability_before"], plots["reliability_after"], caption)
         temporary.write_text(svg, encoding="utf-8")
     write_json(paths.metrics / "eval.json", metrics)
+    for line in test.warnings():
+        print(line)
     print(caption)
-    for warning in warnings(metrics):
+    for warning in warnings(metrics, probe_metrics):
         print(f"warning: {warning}")
 
 
-def _caption(metrics: dict[str, float]) -> str:
-    accuracy, ece = metrics["accuracy"], metrics["ece"]
-    return f"{metrics['pairs']:,} test pairs: accuracy {accuracy:.3f}, ECE {ece:.3f}"
+def _caption(metrics: dict[str, Any]) -> str:
+    line = f"{metrics['pairs']:,} test pairs: accuracy {metrics['accuracy']:.3f}"
+    if metrics["ece"] is None:
+        return f"{line}, too few for an ECE"
+    return f"{line}, ECE {metrics['ece']:.3f} (chance alone: {metrics['ece_null_mean']:.3f})"
