@@ -136,7 +136,7 @@ def shift_p(p: Predictions) -> float | None:
 # Metrics of logits are those after calibration, metrics of margins those before it.
 METRICS: tuple[Metric, ...] = (
     Metric("accuracy", "accuracy", with_interval(accuracy)),
-    Metric("ece", "expected calibration error (ECE)", of_null(lambda null: null.folded.ece)),
+    Metric("ece", "expected calibration error", of_null(lambda null: null.folded.ece)),
     Metric(
         "ece_null_mean",
         "ECE of a perfectly calibrated model, mean",
