@@ -157,7 +157,7 @@ def shift_p(p: Predictions) -> float | None:
 # interval: none holds the truth, because ECE is larger than the truth by the noise of its bins.
 METRICS: tuple[Metric, ...] = (
     Metric("accuracy", "accuracy", lambda p: share_estimate(correct(p.logits), p.clusters)),
-    Metric("ece", "expected calibration error (ECE)", of_null(lambda null: null.folded.ece)),
+    Metric("ece", "expected calibration error", of_null(lambda null: null.folded.ece)),
     Metric(
         "ece_null_mean",
         "ECE of a perfectly calibrated model, mean",

@@ -72,13 +72,21 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
     write_json(paths.metrics / "eval.json", metrics)
     for line in test.warnings():
         print(line)
-    print(caption)
+    print(caption + _chance(metrics))
     for warning in warnings(metrics, probe_metrics):
         print(f"warning: {warning}")
 
 
 def _caption(metrics: dict[str, Any]) -> str:
     line = f"{metrics['pairs']:,} test pairs: accuracy {metrics['accuracy']:.3f}"
+    return line if metrics["ece"] is None else f"{line}, ECE {metrics['ece']:.3f}"
+
+
+def _chance(metrics: dict[str, Any]) -> str:
+    """Return what stands behind the caption where it is printed."""
     if metrics["ece"] is None:
-        return f"{line}, too few for an ECE"
-    return f"{line}, ECE {metrics['ece']:.3f} (chance alone: {metrics['ece_null_mean']:.3f})"
+        return "; too few pairs for an ECE"
+    return (
+        f"; a perfectly calibrated model's ECE here: {metrics['ece_null_mean']:.3f}, "
+        f"up to {metrics['ece_null_95']:.3f}"
+    )
