@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+SIGNIFICANT = 0.05
 UNLIKELY = 0.01
 MOSTLY = 0.5  # share of probes
 BASELINES = {"longer_wins": "preferring the longer response", "bag_of_words": "words alone"}
@@ -43,11 +44,16 @@ def _baseline_warning(metrics: Mapping[str, Any], name: str) -> str | None:
 
 
 def _probe_warning(probes: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Return a sentence about the edits that fool the model more often than not."""
+    """Return a sentence about the edits that fool the model more often than not.
+
+    One of many edits does by chance, so that the p of each is one corrected for their number.
+    """
     fooling = {
         name: row
         for name, row in probes.items()
-        if row["fooled_low"] is not None and row["fooled_low"] > MOSTLY
+        if row.get("fooled_p") is not None  # files of earlier versions lack it
+        and row["fooled_p"] < SIGNIFICANT
+        and row["fooled"] > MOSTLY
     }
     if not fooling:
         return None

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mlx_reward.evaluation.intervals import UNKNOWN
 from mlx_reward.evaluation.warnings import warnings
 
 FINE: dict[str, Any] = {
@@ -21,12 +22,13 @@ FINE: dict[str, Any] = {
 }
 
 
-def probe(fooled: float, low: float | None, high: float | None) -> dict[str, Any]:
-    return {"fooled": fooled, "fooled_low": low, "fooled_high": high, "probes": 12}
+def probe(fooled: float, low: float, high: float, p: float) -> dict[str, Any]:
+    ends = {"fooled_low": low, "fooled_high": high}
+    return {"fooled": fooled, **ends, "fooled_p": p, "probes": 12}
 
 
 def test_a_model_above_suspicion() -> None:
-    assert warnings(FINE, {"padding": probe(0.25, 0.1, 0.5)}) == []
+    assert warnings(FINE, {"padding": probe(0.25, 0.1, 0.5, 0.04)}) == []
 
 
 def test_words_that_are_better_than_the_model() -> None:
@@ -54,10 +56,10 @@ def test_a_gain_that_may_be_none(name: str) -> None:
 
 def test_edits_that_fool_the_model_more_often_than_not_worst_first() -> None:
     found = {
-        "repetition": probe(10 / 12, 0.55, 0.95),
-        "other_language": probe(1.0, 0.76, 1.0),
-        "flattery": probe(9 / 12, 0.47, 0.91),
-        "markdown": probe(1.0, None, None),
+        "repetition": probe(10 / 12, 0.55, 0.95, 0.04),
+        "other_language": probe(1.0, 0.76, 1.0, 0.006),
+        "flattery": probe(9 / 12, 0.51, 0.91, 0.06),
+        "markdown": UNKNOWN.fields("fooled") | {"fooled_p": None, "probes": 0},
     }
     assert warnings(FINE, found) == [
         "fooled more often than not by other language (12 of 12, 95 % 0.76 to 1.00), "
