@@ -194,11 +194,12 @@ def shared_decisions(folded: Folded, clusters: Sequence[NDArray[np.int64]]) -> f
     ``clusters`` are the pairs of each prompt. Take two pairs of a prompt with confidences c and d.
     Where that number decides both, the product of their residuals, correct - confidence, has the
     mean min(c, d) - c d; else it has the mean 0. So the sum of all products within prompts, over
-    the sum of those means, estimates the square of the share. Residuals are taken around the mean
-    of their bin, so that miscalibration does not pass for dependence.
+    the sum of those means, estimates the square of the share. That is what perfect calibration
+    says of residuals; those of another model have a mean of their own, which passes for dependence
+    and costs little: see the second table of the benchmark. To take residuals around the mean of
+    their bin would hide the dependence itself where a bin holds few prompts.
     """
     residual = folded.correct - folded.confidence
-    residual = residual - np.repeat(folded.means(residual), folded.counts)
     products, largest = 0.0, 0.0
     for members in clusters:
         own, confidence = residual[members], np.sort(folded.confidence[members])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
@@ -144,3 +145,12 @@ def test_what_cannot_be_compared_is_null() -> None:
     few = compared(outcomes(2.0, 99), range(99), bins=15)
     assert few["cv_nll_temperature"] is not None
     assert few["cv_ece_temperature"] is None
+
+
+def test_no_method_is_measured_on_pairs_it_was_fitted_on() -> None:
+    """Margins that say nothing: fitted to the same pairs, a curve would seem to say something."""
+    noise = np.random.default_rng(0).normal(size=150)
+    in_sample = nll(isotonic(noise)(noise))
+    found = compared(noise, range(150), bins=15)
+    assert in_sample < math.log(2)
+    assert found["cv_nll_isotonic"] > math.log(2)  # type: ignore[operator]  # a number here

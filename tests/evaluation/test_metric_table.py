@@ -107,6 +107,25 @@ def test_ece_stands_beside_what_chance_makes_of_it() -> None:
     assert all(0 <= row["low"] <= row["confidence"] <= row["high"] <= 1 for row in rows)  # type: ignore[operator]  # numbers
 
 
+def test_what_is_before_calibration_and_what_is_after() -> None:
+    data, rewards = many(120)
+    predictions = Predictions(data, 3 * rewards, Calibrator(3.0), bins=15)
+    found = compute(predictions)
+    assert found["ece_before"] == pytest.approx(ece(reliability(3 * data.margins(rewards), 15)))
+    assert found["ece"] == pytest.approx(ece(reliability(data.margins(rewards), 15)))
+
+
+def test_pairs_of_a_prompt_are_one_cluster_of_the_null() -> None:
+    """Ten prompts of twelve pairs, each right or wrong as a whole."""
+    pairs = [replace(pair(n, f"a{n}", f"b{n}"), prompt=f"q{n // 12}") for n in range(120)]
+    data = tokenize(pairs, Renderer(tiny.tokenizer(), 200))
+    rewards = np.zeros(len(data.texts))
+    rewards[data.chosen] = np.where(np.arange(120) // 12 < 7, 1.0, -1.0)
+    null = Predictions(data, rewards, Calibrator(1.0), bins=15).null
+    assert null is not None
+    assert null.share > 0.5
+
+
 def test_under_a_hundred_pairs_calibration_is_not_measured() -> None:
     data, rewards = many(99)
     predictions = Predictions(data, rewards, Calibrator(1.0), bins=15)

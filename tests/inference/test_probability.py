@@ -31,7 +31,7 @@ def test_of_a_scored_pair(ensemble: RewardModel, normalize: None, penalty: float
 @pytest.mark.parametrize("penalty", [0.0, 2.0, 50.0])
 def test_of_a_labelled_pair(ensemble: RewardModel, penalty: float) -> None:
     row = {"prompt": QUESTION, "responses": ["a", "bb", "ccc"]}
-    (pair,) = label_rows(ensemble, [row], "dpo", "worst", KEEP_ALL, penalty)
+    (pair,) = label_rows(ensemble, [row], "dpo", "worst", KEEP_ALL, penalty).rows
     assert pair["chosen"] == ensemble.best_of_n(QUESTION, row["responses"], penalty)  # type: ignore[arg-type]  # texts
     raw = ensemble.compare(QUESTION, pair["chosen"], pair["rejected"])
     assert pair["probability"] == pytest.approx(raw, abs=1e-4)
