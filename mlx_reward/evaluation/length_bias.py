@@ -7,12 +7,16 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from mlx_reward.evaluation.metrics import accuracy, correct
 from mlx_reward.utils.arrays import Array
 
 MATCHED = 0.1  # lengths that differ by at most this share of the longer one
-WEAK_PENALTY = 100.0  # C of scikit-learn: keeps coefficients finite, moves them in the 4th digit
+PENALTY = 0.01  # keeps coefficients finite, moves them in the 4th digit
+LONGEST_STEP = 2.0  # of Newton's method, which else overshoots
+STEPS = 100
+CONVERGED = 1e-9
 
 
 def matched(chosen: Array, rejected: Array) -> NDArray[np.bool_]:
@@ -40,16 +44,33 @@ def accuracy_at_equal_length(margins: Array, gain: Array) -> float:
     right = correct(margins)
     if not gain.any() or right.all() or not right.any():
         return accuracy(margins)
-    from sklearn.linear_model import LogisticRegression  # late: as above
+    decisions = np.sign(margins)
+    lengths = gain / math.sqrt(float(np.mean(gain**2)))
+    explaining = np.stack([decisions, lengths], axis=1)  # (P, 2)
+    return float(expit(_coefficients(explaining, right)[0]))
 
-    decisions = np.concatenate([np.ones(len(right)), -np.ones(len(right))])
-    weights = np.concatenate([right, 1 - right])  # a tie is half a right and half a wrong decision
-    lengths = np.tile(gain / math.sqrt(float(np.mean(gain**2))), 2)
-    explaining = np.stack([decisions, lengths], axis=1)  # (2P, 2), of chosen-first pairs
-    regression = LogisticRegression(fit_intercept=False, C=WEAK_PENALTY)
-    regression.fit(
-        np.concatenate([explaining, -explaining]),  # and of the same pairs turned round
-        np.repeat([1, 0], len(weights)),
-        sample_weight=np.tile(weights, 2),
-    )
-    return float(1 / (1 + math.exp(-regression.coef_[0, 0])))
+
+def _coefficients(explaining: Array, right: Array) -> Array:
+    """Return a and b (2,) of P(chosen wins) = sigmoid(a d + b length), by Newton's method.
+
+    ``explaining`` (P, 2) are d and length of pairs in chosen-first order, so that the label is 1
+    throughout and there is no intercept. Where ``right`` (P,) is one half, half a pair was decided
+    either way: d of 1 and of -1, both weighted by one half.
+    """
+    ties = right == 0.5
+    one_way = explaining.copy()
+    one_way[ties, 0] = 1.0
+    other_way = one_way[ties] * [-1.0, 1.0]
+    rows = np.concatenate([one_way, other_way])
+    weights = np.concatenate([np.where(ties, 0.5, 1.0), np.full(int(ties.sum()), 0.5)])
+    found = np.zeros(2)
+    for _ in range(STEPS):
+        surprise = expit(-rows @ found)
+        gradient = rows.T @ (weights * surprise) - PENALTY * found
+        curvature = (rows * (weights * surprise * (1 - surprise))[:, None]).T @ rows
+        step = np.linalg.solve(curvature + PENALTY * np.eye(2), gradient)
+        longest = float(np.abs(step).max())
+        found = found + step * min(1.0, LONGEST_STEP / max(longest, CONVERGED))
+        if longest < CONVERGED:
+            break
+    return np.asarray(found, dtype=np.float64)
