@@ -40,12 +40,20 @@ def compare(
     for name, rows in (("gained", comparison.gained), ("lost", comparison.lost)):
         for row in rows:
             print(f"{name:<8}{row['id']}  {row['subset']}  logit {row['logit']:+.2f}")
-    interval = f"{comparison.low:+.4f} to {comparison.high:+.4f}"
+    for name, subset in comparison.subsets.items():
+        if len(comparison.subsets) > 1 and subset.p < 0.05:
+            print(
+                f"subset  {name}: accuracy {subset.old:.4f} -> {subset.new:.4f} "
+                f"on {subset.pairs} pairs, p {subset.p:.3f} (Holm)"
+            )
+    interval = "no interval, too few prompts"
+    if comparison.low is not None:
+        interval = f"95 % {comparison.low:+.4f} to {comparison.high:+.4f}"
     print(
         f"accuracy {comparison.old:.4f} -> {comparison.new:.4f} on {comparison.pairs} pairs: "
-        f"{comparison.change:+.4f}, 95 % {interval}"
+        f"{comparison.change:+.4f}, {interval}"
     )
     print(
         f"{len(comparison.gained)} gained, {len(comparison.lost)} lost, "
-        f"McNemar's exact p {comparison.p:.3f}"
+        f"p {comparison.p:.3f} by sign flips of whole prompts"
     )

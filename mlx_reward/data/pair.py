@@ -26,7 +26,10 @@ def prompt_key(prompt: Prompt) -> str:
 class Pair:
     """A prompt and the two responses that were compared. Optional fields are None where unknown.
 
-    ``group`` is the value of the field that ``split.group_by`` names. ``preference_strength`` says
+    ``group`` is the value of the field that ``split.group_by`` names. ``cluster``, which stage
+    ``split`` sets, is the same for pairs whose prompts are equal, nearly equal or of one group:
+    the unit that is drawn, split and tested. ``score_chosen`` and ``score_rejected`` are those of
+    the two responses in the ranked list that the pair comes from. ``preference_strength`` says
     how much better chosen is, in the data's own units. ``votes`` are [chosen, rejected] counts.
     ``agreement`` is the share of annotators for chosen; real data with weighted votes sometimes has
     it below one half. ``defect`` names what is wrong with the rejected response.
@@ -37,8 +40,11 @@ class Pair:
     rejected: str
     id: str
     group: str | None = None
+    cluster: str | None = None
     subset: str | None = None
     preference_strength: float | None = None
+    score_chosen: float | None = None
+    score_rejected: float | None = None
     votes: list[int] | None = None
     agreement: float | None = None
     defect: str | None = None
@@ -47,6 +53,11 @@ class Pair:
     def prompt_key(self) -> str:
         """The ``prompt_key`` of this pair's prompt."""
         return prompt_key(self.prompt)
+
+    @property
+    def cluster_key(self) -> str:
+        """The pair's cluster; its prompt alone where stage ``split`` has not seen it."""
+        return self.prompt_key if self.cluster is None else self.cluster
 
     @property
     def label(self) -> float:

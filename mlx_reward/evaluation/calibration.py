@@ -14,7 +14,6 @@ from scipy.special import logit
 
 from mlx_reward.evaluation.temperature import fit_temperature
 from mlx_reward.utils.arrays import Array
-from mlx_reward.utils.errors import InputError
 
 TILT = 1e-6  # share of the temperature's log-odds that is added to isotonic ones
 
@@ -55,16 +54,23 @@ def isotonic(margins: Array) -> Calibrator:
     """Fit log-odds that rise with the margin in any way, the same both ways round.
 
     Isotonic regression after Zadrozny & Elkan 2002. Its steps are flat; they get a slope too small
-    to show in a metric, which keeps different margins apart.
+    to show in a metric, which keeps different margins apart. A step of few pairs that all are right
+    would claim certainty, and the last step nearly always is one: to each step a pair that is right
+    and a pair that is wrong are added (Laplace's rule of succession).
     """
     from sklearn.isotonic import IsotonicRegression  # late: it takes seconds
 
     slope = fit_temperature(margins)
-    edge = 1 / (2 * len(margins) + 2)  # no probability is 0 or 1, however sure the sample
     both = np.concatenate([margins, -margins])
-    steps = IsotonicRegression(y_min=edge, y_max=1 - edge).fit_transform(
-        both, np.repeat([1.0, 0.0], len(margins))
+    labels = np.repeat([1.0, 0.0], len(margins))
+    steps = IsotonicRegression().fit_transform(both, labels)
+    shares, step_of, counts = np.unique(steps, return_inverse=True, return_counts=True)
+    shrunk = (shares * counts + 1) / (counts + 2)
+    # A short step shrinks more than the longer ones beside it, perhaps beyond them.
+    rising = IsotonicRegression().fit_transform(
+        np.arange(len(counts)), shrunk, sample_weight=counts
     )
+    steps = rising[step_of]
     log_odds = {}  # of the two ends of each step, where they are positive
     for probability in np.unique(steps):
         step = both[steps == probability]
@@ -76,11 +82,3 @@ def isotonic(margins: Array) -> Calibrator:
 
 
 FITS: dict[str, Callable[[Array], Calibrator]] = {"temperature": temperature, "isotonic": isotonic}
-
-
-def fit_member(method: str, margins: Array, ensemble: Calibrator) -> Calibrator:
-    """Fit one model of an ensemble; return the ensemble's calibrator where that is impossible."""
-    try:
-        return FITS[method](margins)
-    except InputError:
-        return ensemble

@@ -5,46 +5,39 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from mlx_reward.evaluation.calibration import FITS, Calibrator
-from mlx_reward.evaluation.intervals import UNKNOWN, Estimate, Indices, draws, interval
-from mlx_reward.evaluation.metrics import ece, nll, reliability
+from mlx_reward.evaluation.calibration_null import ece_or_none
+from mlx_reward.evaluation.intervals import POSITIVE, UNKNOWN, mean_estimate
+from mlx_reward.evaluation.metrics import log_losses
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 
 FOLDS = 5
-MEASURES: dict[str, Callable[[Array, int], float]] = {
-    "nll": lambda logits, _: nll(logits),
-    "ece": lambda logits, bins: ece(reliability(logits, bins)),
-}
 
 
-def compared(margins: Array, prompts: Sequence[Hashable], bins: int) -> dict[str, float | None]:
-    """Return NLL and ECE of each method on prompts it was not fitted on, with 95 % intervals.
+def compared(margins: Array, clusters: Sequence[Hashable], bins: int) -> dict[str, float | None]:
+    """Return NLL, with its 95 % interval, and ECE of each method on clusters it was not fitted on.
 
-    ``margins`` and ``prompts`` are (P,). A method that cannot be fitted has None.
+    ``margins`` and ``clusters`` are (P,). A method that cannot be fitted has None. ECE is mostly
+    the noise of its bins at the size of a validation split, which no interval around it shows.
     """
-    drawn = draws(prompts)
     found: dict[str, float | None] = {}
     for method, fit in FITS.items():
-        logits = _out_of_fold(margins, prompts, fit)
-        for name in MEASURES:
-            found |= _estimate(name, logits, drawn, bins).fields(f"cv_{name}_{method}")
+        logits = _out_of_fold(margins, clusters, fit)
+        if logits is None:
+            found |= UNKNOWN.fields(f"cv_nll_{method}") | {f"cv_ece_{method}": None}
+        else:
+            losses = mean_estimate(log_losses(logits), clusters, POSITIVE)
+            found |= losses.fields(f"cv_nll_{method}")
+            found[f"cv_ece_{method}"] = ece_or_none(logits, bins)
     return found
 
 
-def _estimate(name: str, logits: Array | None, drawn: list[Indices], bins: int) -> Estimate:
-    if logits is None:
-        return UNKNOWN
-    measure = MEASURES[name]
-    low, high = interval(lambda indices: measure(logits[indices], bins), drawn)
-    return Estimate(measure(logits, bins), low, high)
-
-
 def _out_of_fold(
-    margins: Array, prompts: Sequence[Hashable], fit: Callable[[Array], Calibrator]
+    margins: Array, clusters: Sequence[Hashable], fit: Callable[[Array], Calibrator]
 ) -> Array | None:
     """Return the logits (P,) of each pair by the fit on the folds it is not in; None for no fit."""
-    place = {prompt: i % FOLDS for i, prompt in enumerate(dict.fromkeys(prompts))}
-    folds = np.array([place[prompt] for prompt in prompts])
+    place = {cluster: i % FOLDS for i, cluster in enumerate(dict.fromkeys(clusters))}
+    folds = np.array([place[cluster] for cluster in clusters])
     logits = np.zeros_like(margins)
     for fold in range(FOLDS):
         inside = margins[folds == fold]
@@ -52,6 +45,6 @@ def _out_of_fold(
         if len(inside):
             try:
                 logits[folds == fold] = fit(outside)(inside)
-            except InputError:  # too few pairs, or all right, or all wrong
+            except InputError:  # all pairs are of one prompt, so that no other is left to fit on
                 return None
     return logits

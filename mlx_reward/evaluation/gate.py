@@ -1,59 +1,112 @@
 """The gate: the bars of params.yaml that a model has to clear, a sentence for each it misses."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from mlx_reward.config.gate import GateSettings
-from mlx_reward.evaluation.paired import Comparison, Row, compare_rows
+from mlx_reward.evaluation.calibration_null import MIN_PAIRS, calibration_null
+from mlx_reward.evaluation.paired import Comparison, Row, cluster_of, compare_rows
+from mlx_reward.evaluation.power import accuracy_power, calibration_power, regression_power
 from mlx_reward.utils.errors import InputError
 
 
-def gate_shortfalls(
+@dataclass(frozen=True)
+class Verdict:
+    """Sentences about bars: ``shortfalls`` are missed, ``undecided`` cannot be judged.
+
+    ``power`` says what the bars can tell with this test set.
+    """
+
+    shortfalls: list[str] = field(default_factory=list)
+    undecided: list[str] = field(default_factory=list)
+    power: list[str] = field(default_factory=list)
+
+    @property
+    def word(self) -> str:
+        """PASS, FAIL or UNDECIDED; a bar that is missed outweighs one that cannot be judged."""
+        if self.shortfalls:
+            return "FAIL"
+        return "UNDECIDED" if self.undecided else "PASS"
+
+    @property
+    def passed(self) -> bool:
+        return self.word == "PASS"
+
+    def __add__(self, other: "Verdict") -> "Verdict":
+        return Verdict(
+            self.shortfalls + other.shortfalls,
+            self.undecided + other.undecided,
+            self.power + other.power,
+        )
+
+
+def gate_verdict(
     metrics: Mapping[str, Any], rewards: Sequence[Row], earlier: Sequence[Row], bars: GateSettings
-) -> list[str]:
-    """Return a sentence for each missed bar; none means PASS. Stages gate and report both call it.
+) -> Verdict:
+    """Return the verdict. Stages gate and report both call it, so that they agree.
 
     ``metrics`` is metrics/eval.json, ``rewards`` the rows of checkpoints/test_rewards.jsonl, and
     ``earlier`` those of the revision ``bars.against``, where one is set.
     """
-    missed = shortfalls(
-        accuracy=metrics["accuracy"],
-        ece=metrics["ece"],
-        min_accuracy=bars.min_accuracy,
-        max_ece=bars.max_ece,
-    )
+    verdict = judge_accuracy(metrics, bars.min_accuracy)
+    if bars.max_ece is not None:
+        verdict += judge_calibration(metrics, rewards, bars.max_ece)
     if bars.against is None or bars.max_regression is None:
-        return missed
+        return verdict
     try:
         change = compare_rows(earlier, rewards)
     except InputError as error:
-        return [*missed, f"accuracy cannot be compared with {bars.against}: {error}"]
-    return missed + regression(change, bars.against, bars.max_regression)
+        return verdict + Verdict([f"accuracy cannot be compared with {bars.against}: {error}"])
+    return verdict + judge_regression(change, bars.against, bars.max_regression)
 
 
-def shortfalls(accuracy: float, ece: float, min_accuracy: float, max_ece: float) -> list[str]:
-    """Return which bars are missed, and by how much.
-
-    Accuracy passes at its bar, ECE strictly below its own.
-    """
+def judge_accuracy(metrics: Mapping[str, Any], min_accuracy: float) -> Verdict:
+    """Accuracy passes at its bar."""
+    accuracy = metrics["accuracy"]
     missed = []
     if not accuracy >= min_accuracy:  # written so that NaN falls short
         gap = min_accuracy - accuracy
-        missed.append(f"accuracy {accuracy:.4f} is {gap:.4f} below the bar of {min_accuracy:g}")
-    if not ece < max_ece:
-        missed.append(f"ECE {ece:.4f} is {ece - max_ece:.4f} above the bar of {max_ece:g}")
-    return missed
+        missed = [f"accuracy {accuracy:.4f} is {gap:.4f} below the bar of {min_accuracy:g}"]
+    return Verdict(missed, power=accuracy_power(metrics, min_accuracy))
 
 
-def regression(change: Comparison, against: str, max_regression: float) -> list[str]:
-    """Return a sentence if the run may have lost more than ``max_regression`` of accuracy.
+def judge_calibration(
+    metrics: Mapping[str, Any], rewards: Sequence[Row], max_ece: float
+) -> Verdict:
+    """The debiased ECE passes strictly below its bar; of few pairs there is none to judge."""
+    found = metrics["ece_debiased"]
+    if found is None:
+        return Verdict(
+            undecided=[
+                f"calibration cannot be judged on {metrics['pairs']} test pairs, it takes "
+                f"{MIN_PAIRS}: raise split.test_size, or set gate.max_ece to null"
+            ]
+        )
+    missed = []
+    if not found < max_ece:
+        missed = [f"debiased ECE {found:.4f} is {found - max_ece:.4f} above the bar of {max_ece:g}"]
+    logits = np.array([row["logit"] for row in rewards])
+    null = calibration_null(logits, [cluster_of(row) for row in rewards], metrics["ece_bins"])
+    return Verdict(missed, power=[calibration_power(null, max_ece)])
+
+
+def judge_regression(change: Comparison, against: str, max_regression: float) -> Verdict:
+    """A run falls short that may have lost more than ``max_regression`` of accuracy.
 
     It may where the lower end of the interval of the change says so.
     """
+    power = regression_power(change, max_regression)
+    if change.low is None or change.high is None:
+        line = f"a change of accuracy against {against} cannot be judged on so few prompts"
+        return Verdict(undecided=[line])
     if change.low >= -max_regression:
-        return []
-    return [
+        return Verdict(power=power)
+    line = (
         f"accuracy went from {change.old:.4f} to {change.new:.4f}, "
         f"95 % {change.low:+.4f} to {change.high:+.4f}: "
         f"against {against} it may have lost more than {max_regression:g}"
-    ]
+    )
+    return Verdict([line], power=power)

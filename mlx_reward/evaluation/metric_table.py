@@ -11,13 +11,30 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlx_reward.evaluation.intervals import Estimate, draws, interval
-from mlx_reward.evaluation.length_bias import correlation, without_length
-from mlx_reward.evaluation.mcnemar import mcnemar_p
-from mlx_reward.evaluation.metrics import accuracy, auroc, brier, ece, nll, reliability
+from mlx_reward.evaluation.calibration_null import CalibrationNull, ece_or_none
+from mlx_reward.evaluation.intervals import (
+    POSITIVE,
+    UNIT,
+    Estimate,
+    mean_estimate,
+    share_estimate,
+    statistic_estimate,
+)
+from mlx_reward.evaluation.length_bias import accuracy_at_equal_length, correlation
+from mlx_reward.evaluation.metrics import (
+    accuracy,
+    auroc,
+    brier,
+    correct,
+    log_losses,
+    nll,
+    squared_errors,
+)
+from mlx_reward.evaluation.paired import Difference, difference
 from mlx_reward.evaluation.predictions import Predictions
-from mlx_reward.evaluation.ranking import Group, kendall, mean_over_groups, ndcg, regret, spearman
-from mlx_reward.evaluation.warnings import shift
+from mlx_reward.evaluation.ranking import mean_over_groups
+from mlx_reward.evaluation.shift import by_cluster, shift
+from mlx_reward.evaluation.smece import smece
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 
@@ -40,19 +57,43 @@ class Metric:
     optional: bool = False
 
 
-def with_interval(metric: Callable[[Array, int], float]) -> Callable[[Predictions], Estimate]:
-    """Return ``metric`` of logits (P,) and the number of bins, with its interval over prompts."""
-
-    def estimate(p: Predictions) -> Estimate:
-        low, high = interval(lambda drawn: metric(p.logits[drawn], p.bins), p.draws)
-        return Estimate(metric(p.logits, p.bins), low, high)
-
-    return estimate
+def of_null(
+    figure: Callable[[CalibrationNull], float],
+) -> Callable[[Predictions], float | None]:
+    """Return a figure of the simulated null of ECE; None where there are too few pairs for one."""
+    return lambda p: None if p.null is None else figure(p.null)
 
 
-def over_groups(metric: Callable[[Group], float]) -> Callable[[Predictions], Estimate]:
-    """Return the mean of ``metric`` over prompts with ranked responses, with its interval."""
-    return lambda p: mean_over_groups(metric, p.groups)
+def over_groups(name: str) -> Callable[[Predictions], Estimate]:
+    """Return the mean of a ranking metric over groups of responses, with its interval."""
+    return lambda p: mean_over_groups(name, p.groups)
+
+
+def area_under_curve(p: Predictions) -> Estimate:
+    """Return the AUROC, which can be no surer than there are clusters with a wrong decision."""
+    return statistic_estimate(
+        lambda pairs: auroc(p.logits[pairs]), p.clusters, UNIT, scarce=p.logits > 0
+    )
+
+
+def length_controlled_accuracy(p: Predictions) -> Estimate:
+    return statistic_estimate(
+        lambda pairs: accuracy_at_equal_length(p.margins[pairs], p.length_gain[pairs]),
+        p.clusters,
+        UNIT,
+    )
+
+
+def over_length(p: Predictions) -> Difference:
+    """Return the model's accuracy less that of always preferring the longer response."""
+    return difference(p.margins, p.length_gain, p.clusters)
+
+
+def over_words(p: Predictions) -> Difference | None:
+    """Return the model's accuracy less that of a bag of words."""
+    if p.baseline_margins is None:
+        return None
+    return difference(p.margins, p.baseline_margins, p.clusters)
 
 
 def accuracy_where(margins: Array, where: NDArray[np.bool_]) -> float | None:
@@ -76,7 +117,7 @@ def member_metrics(p: Predictions) -> dict[str, Any] | None:
         found[str(number)] = {
             "accuracy": accuracy(logits),
             "nll": nll(logits),
-            "ece": ece(reliability(logits, p.bins)),
+            "ece": ece_or_none(logits, p.bins),
         }
     return found
 
@@ -88,28 +129,51 @@ def best_vs_rest_accuracy(p: Predictions) -> Estimate | None:
     where = p.chosen_is_best
     if not p.groups or not where.any():
         return None
-    logits = p.logits[where]
-    prompts = [p.test.pairs[i].prompt_key for i in np.flatnonzero(where)]
-    low, high = interval(lambda drawn: accuracy(logits[drawn]), draws(prompts))
-    return Estimate(accuracy(logits), low, high)
+    clusters = [p.clusters[i] for i in np.flatnonzero(where)]
+    return share_estimate(correct(p.logits[where]), clusters)
 
 
 def bag_of_words_accuracy(p: Predictions) -> float | None:
     return None if p.baseline_margins is None else accuracy(p.baseline_margins)
 
 
+def gain_over_bag_of_words(p: Predictions) -> Estimate | None:
+    found = over_words(p)
+    return None if found is None else found.change
+
+
+def bag_of_words_p(p: Predictions) -> float | None:
+    found = over_words(p)
+    return None if found is None else found.p
+
+
 def shift_p(p: Predictions) -> float | None:
-    return None if p.valid_margins is None else shift(p.valid_margins, p.margins)
+    if p.valid_margins is None:
+        return None
+    return shift(p.valid_margins, by_cluster(p.margins, p.clusters))
 
 
-# Metrics of logits are those after calibration, metrics of margins those before it. A resampled ECE
-# is larger than the sample's own, because draws repeat pairs: its interval errs to the strict side.
+# Metrics of logits are those after calibration, metrics of margins those before it. ECE has no
+# interval: none holds the truth, because ECE is larger than the truth by the noise of its bins.
 METRICS: tuple[Metric, ...] = (
-    Metric("accuracy", "accuracy", with_interval(lambda logits, _: accuracy(logits))),
+    Metric("accuracy", "accuracy", lambda p: share_estimate(correct(p.logits), p.clusters)),
+    Metric("ece", "expected calibration error", of_null(lambda null: null.folded.ece)),
     Metric(
-        "ece",
-        "expected calibration error",
-        with_interval(lambda logits, bins: ece(reliability(logits, bins))),
+        "ece_null_mean",
+        "ECE of a perfectly calibrated model, mean",
+        of_null(lambda null: null.mean),
+    ),
+    Metric(
+        "ece_null_95",
+        "ECE of a perfectly calibrated model, 95 % point",
+        of_null(lambda null: null.upper),
+    ),
+    Metric("ece_p", "p of perfect calibration", of_null(lambda null: null.p)),
+    Metric("ece_debiased", "ECE without that of chance", of_null(lambda null: null.debiased)),
+    Metric(
+        "smece",
+        "smooth calibration error",
+        of_null(lambda null: smece(null.folded.confidence, null.folded.correct)),
     ),
     Metric(
         "best_vs_rest_accuracy",
@@ -117,10 +181,16 @@ METRICS: tuple[Metric, ...] = (
         best_vs_rest_accuracy,
         optional=True,
     ),
-    Metric("nll", "negative log-likelihood, nats", with_interval(lambda logits, _: nll(logits))),
-    Metric("brier", "Brier score", with_interval(lambda logits, _: brier(logits))),
-    Metric("auroc", "AUROC of being right", with_interval(lambda logits, _: auroc(logits))),
-    Metric("ece_before", "ECE before calibration", lambda p: ece(reliability(p.margins, p.bins))),
+    Metric(
+        "nll",
+        "negative log-likelihood, nats",
+        lambda p: mean_estimate(log_losses(p.logits), p.clusters, POSITIVE),
+    ),
+    Metric(
+        "brier", "Brier score", lambda p: mean_estimate(squared_errors(p.logits), p.clusters, UNIT)
+    ),
+    Metric("auroc", "AUROC of being right", area_under_curve),
+    Metric("ece_before", "ECE before calibration", lambda p: ece_or_none(p.margins, p.bins)),
     Metric("ece_bins", None, lambda p: min(p.bins, len(p.margins))),
     Metric("nll_before", None, lambda p: nll(p.margins)),
     Metric("brier_before", None, lambda p: brier(p.margins)),
@@ -129,11 +199,16 @@ METRICS: tuple[Metric, ...] = (
     Metric("reward_chosen_mean", None, lambda p: float(np.mean(p.rewards[p.test.chosen]))),
     Metric("reward_rejected_mean", None, lambda p: float(np.mean(p.rewards[p.test.rejected]))),
     Metric("longer_wins_accuracy", None, lambda p: accuracy(p.length_gain)),
-    Metric("longer_wins_p", None, lambda p: mcnemar_p(p.margins, p.length_gain)),
+    Metric(
+        "gain_over_longer_wins",
+        "accuracy above preferring the longer response",
+        lambda p: over_length(p).change,
+    ),
+    Metric("longer_wins_p", None, lambda p: over_length(p).p),
     Metric(
         "length_controlled_accuracy",
-        "accuracy with length regressed out",
-        lambda p: accuracy(without_length(p.margins, p.length_gain)),
+        "accuracy at equal length, by regression",
+        length_controlled_accuracy,
     ),
     Metric(
         "margin_length_correlation",
@@ -156,10 +231,11 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("shorter_right_pairs", None, lambda p: count_where(p.length_gain < 0), optional=True),
     Metric("groups", None, lambda p: len(p.groups)),
-    Metric("spearman", "Spearman's rank correlation in a prompt", over_groups(spearman)),
-    Metric("kendall", "Kendall's tau in a prompt", over_groups(kendall)),
-    Metric("ndcg", "NDCG in a prompt", over_groups(ndcg)),
-    Metric("best_of_n_regret", "regret of best-of-N", over_groups(regret)),
+    Metric("groups_sparse", None, lambda p: p.sparse_groups or None, optional=True),
+    Metric("spearman", "Spearman's rank correlation in a prompt", over_groups("spearman")),
+    Metric("kendall", "Kendall's tau in a prompt", over_groups("kendall")),
+    Metric("ndcg", "NDCG in a prompt", over_groups("ndcg")),
+    Metric("best_of_n_regret", "regret of best-of-N", over_groups("best_of_n_regret")),
     Metric("pairs", None, lambda p: len(p.margins)),
     Metric("ties", None, lambda p: int((p.margins == 0).sum())),
     Metric("texts", None, lambda p: len(p.test.texts)),
@@ -167,6 +243,14 @@ METRICS: tuple[Metric, ...] = (
     Metric("pairs_dropped", None, lambda p: len(p.test.dropped)),
     Metric("members", None, member_metrics, optional=True),
     Metric("bag_of_words_accuracy", None, bag_of_words_accuracy, optional=True),
+    Metric(
+        "gain_over_bag_of_words",
+        "accuracy above words alone",
+        gain_over_bag_of_words,
+        optional=True,
+    ),
+    Metric("bag_of_words_p", None, bag_of_words_p, optional=True),
+    Metric("valid_accuracy", None, lambda p: p.valid_accuracy, optional=True),
     Metric("shift_p", None, shift_p, optional=True),
 )
 

@@ -13,14 +13,29 @@ from scipy.special import expit, log_expit
 from mlx_reward.utils.arrays import Array
 
 
+def correct(margins: Array) -> Array:
+    """Return 1 (P,) where the chosen response has the higher reward, 0 where not, 0.5 for a tie."""
+    return np.asarray((margins > 0) + 0.5 * (margins == 0), dtype=np.float64)
+
+
 def accuracy(margins: Array) -> float:
     """Return the share of pairs whose chosen response has the higher reward; a tie is one half."""
-    return float(np.mean((margins > 0) + 0.5 * (margins == 0)))
+    return float(correct(margins).mean())
+
+
+def log_losses(logits: Array) -> Array:
+    """Return -log sigmoid(logit) of each pair (P,), in nats."""
+    return np.asarray(-log_expit(logits), dtype=np.float64)
 
 
 def nll(logits: Array) -> float:
     """Return the mean of -log sigmoid(logit), in nats."""
-    return float(-np.mean(log_expit(logits)))
+    return float(log_losses(logits).mean())
+
+
+def squared_errors(logits: Array) -> Array:
+    """Return the squared distance of P(chosen wins) from 1 of each pair (P,), in 0 to 1."""
+    return np.asarray(expit(-logits) ** 2, dtype=np.float64)
 
 
 def cross_entropy(logits: Array, labels: Array) -> float:
@@ -33,7 +48,7 @@ def cross_entropy(logits: Array, labels: Array) -> float:
 
 def brier(logits: Array) -> float:
     """Return the mean squared distance of P(chosen wins) from 1, in 0 to 1 (Brier 1950)."""
-    return float(np.mean(expit(-logits) ** 2))
+    return float(squared_errors(logits).mean())
 
 
 @dataclass(frozen=True)
@@ -54,13 +69,13 @@ def reliability(logits: Array, bins: int) -> list[Bin]:
     """
     order = np.argsort(np.abs(logits), kind="stable")
     confidence = expit(np.abs(logits))[order]
-    correct = ((logits > 0) + 0.5 * (logits == 0))[order]
+    right = correct(logits)[order]
     bins = min(bins, len(logits))
     confidence_parts = np.array_split(confidence, bins)
-    correct_parts = np.array_split(correct, bins)
+    right_parts = np.array_split(right, bins)
     return [
         Bin(confidence=float(c.mean()), accuracy=float(k.mean()), count=len(c))
-        for c, k in zip(confidence_parts, correct_parts, strict=True)
+        for c, k in zip(confidence_parts, right_parts, strict=True)
     ]
 
 
@@ -82,13 +97,13 @@ def auroc(logits: Array) -> float:
     """
     from scipy.stats import rankdata  # late: it takes a second, and most commands need it not
 
-    correct = logits > 0
+    decided_right = logits > 0
     rank = rankdata(np.abs(logits))
-    right = int(correct.sum())
+    right = int(decided_right.sum())
     wrong = len(logits) - right
     if right == 0 or wrong == 0:
         return 0.5
-    return float((rank[correct].sum() - right * (right + 1) / 2) / (right * wrong))
+    return float((rank[decided_right].sum() - right * (right + 1) / 2) / (right * wrong))
 
 
 def coverage(logits: Array, steps: int = 20) -> list[tuple[float, float]]:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlx_reward.evaluation.intervals import draws, interval
-from mlx_reward.evaluation.metrics import Bin, accuracy, coverage, ece, reliability
+from mlx_reward.evaluation.calibration_null import CalibrationNull, ece_or_none
+from mlx_reward.evaluation.intervals import share_estimate
+from mlx_reward.evaluation.metrics import Bin, correct, coverage, reliability
 from mlx_reward.evaluation.predictions import Predictions, Row
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.grouping import group_indices
@@ -16,7 +17,9 @@ def plot_rows(predictions: Predictions) -> dict[str, list[Row]]:
     margins, logits, bins = predictions.margins, predictions.logits, predictions.bins
     return {
         "reliability_before": reliability_rows(reliability(margins, bins)),
-        "reliability_after": reliability_rows(reliability(logits, bins)),
+        "reliability_after": with_band(
+            reliability_rows(reliability(logits, bins)), predictions.null
+        ),
         "margins": histogram_rows(margins),
         "coverage": [{"coverage": c, "accuracy": a} for c, a in coverage(margins)],
         "subset_accuracy": accuracy_rows(
@@ -32,6 +35,21 @@ def reliability_rows(diagram: list[Bin]) -> list[Row]:
     """Return one row for each bin."""
     return [
         {"confidence": b.confidence, "share_correct": b.accuracy, "pairs": b.count} for b in diagram
+    ]
+
+
+def with_band(rows: list[Row], null: CalibrationNull | None) -> list[Row]:
+    """Return the rows of bins with ``low`` and ``high``, where there is a null.
+
+    The share correct of a perfectly calibrated model lies between them in 95 % of cases, each bin
+    by itself.
+    """
+    if null is None:
+        return rows
+    ends = zip(*null.band, strict=True)
+    return [
+        row | {"low": float(low), "high": float(high)}
+        for row, (low, high) in zip(rows, ends, strict=True)
     ]
 
 
@@ -62,12 +80,11 @@ def accuracy_rows(predictions: Predictions, column: str, names: Sequence[str | N
 
 def _accuracy_row(predictions: Predictions, indices: list[int]) -> Row:
     logits = predictions.logits[indices]
-    prompts = [predictions.test.pairs[i].prompt_key for i in indices]
-    low, high = interval(lambda drawn: accuracy(logits[drawn]), draws(prompts))
+    accuracy = share_estimate(correct(logits), [predictions.clusters[i] for i in indices])
     return {
-        "accuracy": accuracy(logits),
-        "low": low,
-        "high": high,
-        "ece": ece(reliability(logits, predictions.bins)),
+        "accuracy": accuracy.value,
+        "low": accuracy.low,
+        "high": accuracy.high,
+        "ece": ece_or_none(logits, predictions.bins),
         "pairs": len(indices),
     }

@@ -1,5 +1,6 @@
 """What a calibrated model says of the test split, from which every metric is computed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,14 +10,14 @@ from numpy.typing import NDArray
 
 from mlx_reward.evaluation import length_bias
 from mlx_reward.evaluation.calibration import Calibrator
-from mlx_reward.evaluation.intervals import Indices, draws
+from mlx_reward.evaluation.calibration_null import MIN_PAIRS, CalibrationNull, calibration_null
 from mlx_reward.evaluation.ranking import Group, groups_of
 from mlx_reward.utils.arrays import Array
 
 if TYPE_CHECKING:  # it imports transformers, for which stage report need not wait
     from mlx_reward.data.dataset import PreferenceDataset
 
-Row = dict[str, float | int | str]
+Row = dict[str, float | int | str | None]
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Predictions:
 
     ``rewards`` is (N,), ``bins`` the number of bins of ECE. Of an ensemble of K models,
     ``member_rewards`` is (K, N) and ``member_calibrators`` has one for each. ``baseline_margins``
-    (P,) are those of a bag of words; ``valid_margins`` are margins on the valid split. Metrics of
-    what is None are left out.
+    (P,) are those of a bag of words; ``valid_margins`` are margins on the valid split, a list for
+    each cluster, ``valid_accuracy`` is the accuracy there. Metrics of what is None are left out.
     """
 
     test: "PreferenceDataset"
@@ -36,7 +37,8 @@ class Predictions:
     member_rewards: Array | None = None
     member_calibrators: tuple[Calibrator, ...] = ()
     baseline_margins: Array | None = None
-    valid_margins: Array | None = None
+    valid_margins: Sequence[Sequence[float]] | None = None
+    valid_accuracy: float | None = None
 
     @cached_property
     def margins(self) -> Array:
@@ -49,13 +51,29 @@ class Predictions:
         return self.calibrator(self.margins)
 
     @cached_property
-    def draws(self) -> list[Indices]:
-        """The pairs of each replicate of the bootstrap over prompts."""
-        return draws([pair.prompt_key for pair in self.test.pairs])
+    def clusters(self) -> list[str]:
+        """The cluster of each pair, (P,): what intervals and tests take as one observation."""
+        return [pair.cluster_key for pair in self.test.pairs]
+
+    @cached_property
+    def null(self) -> CalibrationNull | None:
+        """What a perfectly calibrated model would show; None under MIN_PAIRS pairs."""
+        if len(self.logits) < MIN_PAIRS:
+            return None
+        return calibration_null(self.logits, self.clusters, self.bins)
 
     @cached_property
     def groups(self) -> list[Group]:
-        """The prompts with three or more responses."""
+        """The rankings of three or more responses to a prompt."""
+        return [group for group in self._linked_responses if group.is_ranking]
+
+    @property
+    def sparse_groups(self) -> int:
+        """How many more are linked by too few comparisons to say how they rank."""
+        return len(self._linked_responses) - len(self.groups)
+
+    @cached_property
+    def _linked_responses(self) -> list[Group]:
         return groups_of(self.test, self.rewards)
 
     @cached_property
@@ -98,6 +116,7 @@ def reward_rows(predictions: Predictions, deviations: Array) -> list[Row]:
         row: Row = {
             "id": pair.id,
             "prompt": pair.prompt_key,
+            "cluster": pair.cluster_key,
             "subset": pair.subset or "(none)",
             **({"defect": pair.defect} if pair.defect is not None else {}),
             "reward_chosen": float(rewards[chosen]),

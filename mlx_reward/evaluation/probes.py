@@ -32,7 +32,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 @dataclass(frozen=True)
 class Probe:
-    """A pair of responses whose right order is known.
+    """A pair of responses whose right order is known, made of the pair whose id is ``pair``.
 
     The model is fooled where ``worse`` gets the higher reward. Where ``before``, the rejected
     response unedited, got it too, the probe does not count.
@@ -40,6 +40,7 @@ class Probe:
 
     name: str
     pair: str
+    cluster: str
     prompt: Prompt
     better: str
     worse: str
@@ -96,10 +97,14 @@ def probes(pairs: Sequence[Pair], count: int, seed: int = 0) -> list[Probe]:
     for i, pair in enumerate(drawn):
         other = drawn[(i + 1) % len(drawn)]
         for name, worse in spoiled(pair, other, rng).items():
-            found.append(Probe(name, pair.id, pair.prompt, pair.chosen, worse))
+            found.append(_probe(name, pair, pair.prompt, worse))
         for name, (prompt, worse) in dressed(pair).items():
-            found.append(Probe(name, pair.id, prompt, pair.chosen, worse, before=pair.rejected))
+            found.append(_probe(name, pair, prompt, worse, before=pair.rejected))
     return found
+
+
+def _probe(name: str, pair: Pair, prompt: Prompt, worse: str, before: str | None = None) -> Probe:
+    return Probe(name, pair.id, pair.cluster_key, prompt, pair.chosen, worse, before)
 
 
 def _question(prompt: Prompt) -> str:

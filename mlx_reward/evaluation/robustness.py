@@ -8,8 +8,9 @@ import numpy as np
 
 from mlx_reward.data.chat import Renderer, TooLong
 from mlx_reward.data.pair import prompt_key
-from mlx_reward.evaluation.intervals import UNKNOWN, mean_estimate
+from mlx_reward.evaluation.intervals import UNKNOWN, share_estimate
 from mlx_reward.evaluation.probes import Probe
+from mlx_reward.evaluation.sign_flips import holm, sign_flip_p
 from mlx_reward.utils.arrays import Array
 
 EXAMPLES = 3
@@ -39,7 +40,9 @@ def robustness(
 ) -> tuple[dict[str, Row], list[Row]]:
     """Return the metrics of each kind of probe, by name, and the worst examples of each.
 
-    Probes that do not fit into max_seq_length are left out.
+    ``fooled_p`` is the p of a test that a kind fools the model as often as not, corrected by Holm
+    for the number of kinds; None where none of its probes counts. Probes that do not fit into
+    max_seq_length are left out.
     """
     texts: dict[Text, list[int]] = {}
     by_name: dict[str, list[Probe]] = {}
@@ -48,13 +51,16 @@ def robustness(
             by_name.setdefault(probe.name, []).append(probe)
     scored = score(list(texts.values()))
     rewards = dict(zip(texts, scored.tolist(), strict=True))
-    metrics: dict[str, Row] = {}
-    examples: list[Row] = []
-    for name, kind in by_name.items():
-        outcomes = [_outcome(probe, rewards) for probe in kind]
-        metrics[name] = _metrics(outcomes)
-        examples += _examples(outcomes)
-    return metrics, examples
+    outcomes = {
+        name: [_outcome(probe, rewards) for probe in kind] for name, kind in by_name.items()
+    }
+    metrics = {name: _metrics(kind) for name, kind in outcomes.items()}
+    p_values = holm(
+        {name: row["fooled_p"] for name, row in metrics.items() if row["fooled_p"] is not None}
+    )
+    for name, p in p_values.items():
+        metrics[name]["fooled_p"] = p
+    return metrics, [example for kind in outcomes.values() for example in _examples(kind)]
 
 
 def _render(probe: Probe, renderer: Renderer, texts: dict[Text, list[int]]) -> bool:
@@ -79,13 +85,18 @@ def _outcome(probe: Probe, rewards: dict[Text, float]) -> Outcome:
 
 
 def _metrics(outcomes: Sequence[Outcome]) -> Row:
-    """Return the share of the probes that fool the model, of those that count, and their number."""
+    """Return the share of the probes that fool the model, of those that count, and their number.
+
+    ``fooled_p`` is that of this kind alone.
+    """
     counted = [outcome for outcome in outcomes if outcome.counts]
-    fooled = UNKNOWN
-    if counted:
-        values = np.array([float(outcome.fooled) for outcome in counted])
-        fooled = mean_estimate(values, [outcome.probe.pair for outcome in counted])
-    return fooled.fields("fooled") | {"probes": len(counted)}
+    if not counted:
+        return UNKNOWN.fields("fooled") | {"fooled_p": None, "probes": 0}
+    values = np.array([float(outcome.fooled) for outcome in counted])
+    clusters = [outcome.probe.cluster for outcome in counted]
+    p = sign_flip_p(values - 0.5, clusters)
+    fooled = share_estimate(values, clusters)
+    return fooled.fields("fooled") | {"fooled_p": p, "probes": len(counted)}
 
 
 def _examples(outcomes: Sequence[Outcome]) -> list[Row]:

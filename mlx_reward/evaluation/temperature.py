@@ -11,43 +11,35 @@ from mlx_reward.evaluation.metrics import nll
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 
-LOG_BOUNDS = (-10.0, 10.0)  # of log(1 / T), relative to the scale of the margins
+# Of log(mean |margin| / T). At the lower end all confidences are about one half: it is reached
+# where the model prefers the rejected responses, which no positive temperature mends.
+LOG_BOUNDS = (-5.0, 10.0)
 
 
 def fit_temperature(margins: Array) -> float:
     """Return the T > 0 that minimises the NLL of ``margins`` (P,) of held-out pairs.
 
-    The NLL is convex in 1 / T. Its minimum is finite and positive only where some margins are wrong
-    and the right ones outweigh them; anything else raises InputError.
+    Targets are those of Platt 1999, section 2.2: not 1, but (P + 1) / (P + 2), as if one pair had
+    been seen to go either way. So there is an optimum even where every pair is decided right, and
+    confidence stays about (P + 1) / (P + 2) there. Raises InputError for no pairs, and for margins
+    that are not finite.
     """
-    _refuse_without_optimum(margins)
-    scale = float(np.mean(np.abs(margins)))
-    fit = minimize_scalar(
-        lambda log_inverse: nll(margins / scale * np.exp(log_inverse)), bounds=LOG_BOUNDS
-    )
-    if not fit.success:
-        raise InputError(f"the temperature could not be fitted: {fit.message}")
-    return scale * float(np.exp(-fit.x))
-
-
-def _refuse_without_optimum(margins: Array) -> None:
     if len(margins) == 0:
-        raise InputError(
-            "the valid set is empty, so no temperature can be fitted; raise split.valid_size"
-        )
+        raise InputError("there are no pairs to fit a temperature to; raise split.valid_size")
     if not np.isfinite(margins).all():
         raise InputError(
             "a reward on the valid set is not finite; lower train.learning_rate and train again"
         )
-    if margins.mean() <= 0:
-        raise InputError(
-            f"the mean margin on {len(margins)} valid pairs is {margins.mean():.4g}: the model "
-            "prefers the rejected responses, and no positive temperature helps; train longer, or "
-            "check which column is chosen"
-        )
-    if (margins >= 0).all():
-        raise InputError(
-            f"the model separates all {len(margins)} valid pairs, so the best temperature is 0 and "
-            "confidence would be absolute; raise split.valid_size so that it holds pairs the model "
-            "gets wrong"
-        )
+    scale = float(np.mean(np.abs(margins)))
+    if scale == 0:  # all are ties, at any temperature
+        return 1.0
+    other_way = 1 / (len(margins) + 2)
+
+    def loss(log_inverse: float) -> float:
+        logits = margins / scale * np.exp(log_inverse)
+        return (1 - other_way) * nll(logits) + other_way * nll(-logits)
+
+    fit = minimize_scalar(loss, bounds=LOG_BOUNDS)  # convex in 1 / T
+    if not fit.success:
+        raise InputError(f"the temperature could not be fitted: {fit.message}")
+    return scale * float(np.exp(-fit.x))

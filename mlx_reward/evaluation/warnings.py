@@ -1,38 +1,84 @@
 """What makes a model suspect although it may pass the gate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
-
-from mlx_reward.utils.arrays import Array
 
 SIGNIFICANT = 0.05
 UNLIKELY = 0.01
+MOSTLY = 0.5  # share of probes
+BASELINES = {"longer_wins": "preferring the longer response", "bag_of_words": "words alone"}
 
 
-def warnings(metrics: Mapping[str, Any]) -> list[str]:
-    """Return one sentence for each reason to doubt the model, from metrics/eval.json."""
-    found = []
-    beats_length = metrics["accuracy"] > metrics["longer_wins_accuracy"]
-    if not beats_length or metrics["longer_wins_p"] > SIGNIFICANT:
+def warnings(metrics: Mapping[str, Any], probes: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return one sentence for each reason to doubt the model.
+
+    ``metrics`` is metrics/eval.json and ``probes`` metrics/probes.json. Stages eval, report and
+    gate all take their warnings from here.
+    """
+    found = [_baseline_warning(metrics, name) for name in BASELINES]
+    found += [_probe_warning(probes), valid_warning(metrics.get("valid_accuracy"))]
+    shift_p = metrics.get("shift_p")
+    if shift_p is not None and shift_p < UNLIKELY:
         found.append(
-            "not significantly better than preferring the longer response; "
-            "see longer_wins_accuracy and longer_wins_p"
-        )
-    if metrics["shift_p"] < UNLIKELY:
-        found.append(
-            f"margins on test are unlike those on valid (p {metrics['shift_p']:.1g}), "
+            f"margins on test are unlike those on valid (p {shift_p:.1g}), "
             "so the calibration may not hold; see shift_p"
         )
-    return found
+    return [sentence for sentence in found if sentence is not None]
 
 
-def shift(valid: Sequence[float] | Array, test: Sequence[float] | Array) -> float:
-    """Return p of the two-sample Kolmogorov-Smirnov test of |margins| on valid and on test.
+def _baseline_warning(metrics: Mapping[str, Any], name: str) -> str | None:
+    """Return a sentence unless the model is better than a baseline for sure, pair by pair."""
+    baseline = metrics.get(f"{name}_accuracy")
+    if baseline is None:
+        return None
+    gain, low, high = (metrics.get(f"gain_over_{name}{end}") for end in ("", "_low", "_high"))
+    if low is not None and low > 0:
+        return None
+    sentence = (
+        f"not significantly better than {BASELINES[name]}: accuracy {metrics['accuracy']:.3f} "
+        f"against {baseline:.3f}"
+    )
+    if gain is None or low is None or high is None:
+        return sentence + ", on too few prompts to tell them apart"
+    return sentence + f", a difference of {gain:+.3f} (95 % {low:+.3f} to {high:+.3f})"
 
-    Massey 1951. A small p says that the sizes of the margins are distributed differently.
+
+def _probe_warning(probes: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return a sentence about the edits that fool the model more often than not.
+
+    One of many edits does by chance, so that the p of each is one corrected for their number.
     """
-    from scipy.stats import ks_2samp  # late: it takes a second, and most commands need it not
+    fooling = {
+        name: row
+        for name, row in probes.items()
+        if row.get("fooled_p") is not None  # files of earlier versions lack it
+        and row["fooled_p"] < SIGNIFICANT
+        and row["fooled"] > MOSTLY
+    }
+    if not fooling:
+        return None
+    by_share = sorted(fooling, key=lambda name: -fooling[name]["fooled"])
+    shares = []
+    for name in by_share:
+        row = fooling[name]
+        count = round(row["fooled"] * row["probes"])
+        shares.append(
+            f"{name.replace('_', ' ')} ({count} of {row['probes']}, "
+            f"95 % {row['fooled_low']:.2f} to {row['fooled_high']:.2f})"
+        )
+    return f"fooled more often than not by {', '.join(shares)}"
 
-    return float(ks_2samp(np.abs(valid), np.abs(test)).pvalue)
+
+def valid_warning(accuracy: float | None) -> str | None:
+    """Return a sentence where the calibrator had nothing to go by."""
+    if accuracy == 1.0:
+        return (
+            "every valid pair was decided right, so that no temperature can be told from the data: "
+            "probabilities rest on a prior; raise split.valid_size"
+        )
+    if accuracy is not None and accuracy <= 0.5:
+        return (
+            f"accuracy on valid is {accuracy:.3f}, no better than chance, so that probabilities "
+            "are near one half; train longer, or check which column is chosen"
+        )
+    return None

@@ -69,7 +69,7 @@ def label_rows(
         if isinstance(row, Unusable):
             labelled.append(row)
             continue
-        pairs = _pairs(model, row, against)
+        pairs = _pairs(model, row, against, uncertainty_penalty)
         broken = [filters.broken_by(pair) for pair in pairs]
         kept = [pair for pair, bound in zip(pairs, broken, strict=True) if bound is None]
         labelled += FORMS[form](kept)
@@ -78,7 +78,7 @@ def label_rows(
     return Output(labelled, +left_out)
 
 
-def _pairs(model: RewardModel, row: Row, against: Against) -> list[Row]:
+def _pairs(model: RewardModel, row: Row, against: Against, uncertainty_penalty: float) -> list[Row]:
     """Return the pairs of the best response with others; equal responses make no pair."""
     rewards = row["rewards"]
     order = sorted(range(len(rewards)), key=lambda i: -rewards[i])
@@ -90,13 +90,23 @@ def _pairs(model: RewardModel, row: Row, against: Against) -> list[Row]:
         others = [others[int(_generator(row["prompt"]).integers(len(others)))]]
     responses = row["responses"]
     return [
-        _pair(model, row, best, other) for other in others if responses[other] != responses[best]
+        _pair(model, row, best, other, uncertainty_penalty)
+        for other in others
+        if responses[other] != responses[best]
     ]
 
 
-def _pair(model: RewardModel, row: Row, best: int, other: int) -> Row:
-    """Return a DPO pair of the responses at positions ``best`` and ``other``."""
+def _pair(model: RewardModel, row: Row, best: int, other: int, uncertainty_penalty: float) -> Row:
+    """Return a DPO pair of the responses at positions ``best`` and ``other``.
+
+    Its probability is that of the raw margin, to which the calibrator was fitted: rewards less
+    their uncertainties would make another number of it, which is no probability.
+    """
     rewards = row["rewards"]
+    margin = rewards[best] - rewards[other]
+    if row.get("uncertainties"):
+        uncertainties = row["uncertainties"]
+        margin += uncertainty_penalty * (uncertainties[best] - uncertainties[other])
     pair = {"id": row["id"]} if "id" in row else {}
     pair |= {
         "prompt": row["prompt"],
@@ -104,7 +114,7 @@ def _pair(model: RewardModel, row: Row, best: int, other: int) -> Row:
         "rejected": row["responses"][other],
         "reward_chosen": rewards[best],
         "reward_rejected": rewards[other],
-        "probability": model.probability(rewards[best] - rewards[other]),
+        "probability": model.probability(margin),
     }
     if row.get("uncertainties"):
         pair["uncertainty_chosen"] = row["uncertainties"][best]

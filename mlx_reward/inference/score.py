@@ -1,7 +1,7 @@
 """Rewards for rows of every accepted shape: one response, several, a conversation, a pair."""
 
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,14 @@ PLURAL = {"reward": "rewards", "uncertainty": "uncertainties"}
 SHAPES = "prompt and response, prompt and responses, messages, or prompt, chosen and rejected"
 
 
+class Score(NamedTuple):
+    """A reward as it was asked for, its uncertainty, and the raw reward."""
+
+    reward: float
+    uncertainty: float
+    raw: float
+
+
 def score_rows(
     model: RewardModel,
     rows: list[Row | BadRow],
@@ -24,13 +32,15 @@ def score_rows(
 ) -> list[Row]:
     """Return each row with its rewards, or with ``error`` if it cannot be scored.
 
-    Rows of an ensemble get their uncertainties too, in raw units. What a row brings under the names
-    of results is replaced or removed.
+    Rows of an ensemble get their uncertainties too, in raw units. ``probability`` is that of the
+    raw margin, whatever is done to the rewards: the calibrator was fitted to raw margins. What a
+    row brings under the names of results is replaced or removed.
     """
     encoded = [_encode_row(model, row) for row in rows]
-    rewards, uncertainties = model.score_tokens([text for _, texts in encoded for text in texts])
-    rewards = model.normalized(penalize(rewards, uncertainties, uncertainty_penalty), normalize)
-    scores = zip(rewards.tolist(), uncertainties.tolist(), strict=True)
+    raw, uncertainties = model.score_tokens([text for _, texts in encoded for text in texts])
+    rewards = model.normalized(penalize(raw, uncertainties, uncertainty_penalty), normalize)
+    columns = (rewards.tolist(), uncertainties.tolist(), raw.tolist())
+    scores = map(Score._make, zip(*columns, strict=True))
     return [_with_scores(model, row, list(islice(scores, len(texts)))) for row, texts in encoded]
 
 
@@ -71,15 +81,15 @@ def _conversations(row: Row) -> list[tuple[Any, Any]]:
     return [(row["prompt"], row[field]) for field in fields]
 
 
-def _with_scores(model: RewardModel, row: Row, scores: list[tuple[float, float]]) -> Row:
-    """Return the row with the (reward, uncertainty) tuples of its responses as fields."""
+def _with_scores(model: RewardModel, row: Row, scores: list[Score]) -> Row:
+    """Return the row with the scores of its responses as fields."""
     if not scores:
         return row
     if not np.isfinite(scores).all():
         return unusable(row, "the model's reward for this text is no finite number")
-    values = {"reward": [reward for reward, _ in scores]}
+    values = {"reward": [score.reward for score in scores]}
     if model.has_uncertainty:
-        values["uncertainty"] = [uncertainty for _, uncertainty in scores]
+        values["uncertainty"] = [score.uncertainty for score in scores]
     if "messages" not in row and isinstance(row.get("responses"), list):
         return row | {PLURAL[name]: numbers for name, numbers in values.items()}
     if len(scores) == 1:
@@ -89,8 +99,8 @@ def _with_scores(model: RewardModel, row: Row, scores: list[tuple[float, float]]
         for name, numbers in values.items()
         for side, number in zip(SIDES, numbers, strict=True)
     }
-    margin = fields["reward_chosen"] - fields["reward_rejected"]
-    return row | fields | {"probability": model.probability(margin)}
+    chosen, rejected = scores
+    return row | fields | {"probability": model.probability(chosen.raw - rejected.raw)}
 
 
 def _sorted(row: Row) -> Row:

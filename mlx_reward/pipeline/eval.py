@@ -1,10 +1,10 @@
 """Measure the calibrated model on the test split, with probes, and on benchmark sets."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mlx_reward.config.eval import EvalSettings
 from mlx_reward.config.reader import read_section
-from mlx_reward.data.dataset import tokenize
 from mlx_reward.data.pair import read_pairs
 from mlx_reward.engine.ensemble import mean_and_deviation
 from mlx_reward.engine.load import load
@@ -18,6 +18,7 @@ from mlx_reward.evaluation.probes import probes
 from mlx_reward.evaluation.robustness import robustness
 from mlx_reward.evaluation.warnings import warnings
 from mlx_reward.pipeline.paths import PARAMS, Paths
+from mlx_reward.pipeline.tokenized import tokenized
 from mlx_reward.report.charts import reliability_svg
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.files import read_json, whole_file, write_json, write_jsonl
@@ -36,7 +37,7 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
     def score(texts: Sequence[list[int]]) -> Array:
         return mean_and_deviation(model.ensemble.score(texts, "eval"))[0]
 
-    test = tokenize(read_pairs(paths.test), renderer)
+    test = tokenized(paths.test, renderer)
     member_rewards = model.ensemble.score(test.texts, "eval")
     rewards, deviations = mean_and_deviation(member_rewards)
     predictions = Predictions(
@@ -48,6 +49,7 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
         member_calibrators=tuple(Calibrator.read(member) for member in calibration["members"]),
         baseline_margins=bag_of_words_margins(read_pairs(paths.train), test.pairs),
         valid_margins=calibration["margins"],
+        valid_accuracy=calibration.get("valid_accuracy"),
     )
     metrics = compute(predictions)
     probe_metrics, examples = robustness(probes(test.pairs, settings.probes), renderer, score)
@@ -65,11 +67,23 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
         svg = reliability_svg(plots["reliability_before"], plots["reliability_after"], caption)
         temporary.write_text(svg, encoding="utf-8")
     write_json(paths.metrics / "eval.json", metrics)
-    print(caption)
-    for warning in warnings(metrics):
+    for line in test.warnings():
+        print(line)
+    print(caption + _chance(metrics))
+    for warning in warnings(metrics, probe_metrics):
         print(f"warning: {warning}")
 
 
-def _caption(metrics: dict[str, float]) -> str:
-    accuracy, ece = metrics["accuracy"], metrics["ece"]
-    return f"{metrics['pairs']:,} test pairs: accuracy {accuracy:.3f}, ECE {ece:.3f}"
+def _caption(metrics: dict[str, Any]) -> str:
+    line = f"{metrics['pairs']:,} test pairs: accuracy {metrics['accuracy']:.3f}"
+    return line if metrics["ece"] is None else f"{line}, ECE {metrics['ece']:.3f}"
+
+
+def _chance(metrics: dict[str, Any]) -> str:
+    """Return what stands behind the caption where it is printed."""
+    if metrics["ece"] is None:
+        return "; too few pairs for an ECE"
+    return (
+        f"; a perfectly calibrated model's ECE here: {metrics['ece_null_mean']:.3f}, "
+        f"up to {metrics['ece_null_95']:.3f}"
+    )

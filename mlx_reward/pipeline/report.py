@@ -5,7 +5,7 @@ from typing import Any
 from mlx_reward.config.gate import GateSettings
 from mlx_reward.config.reader import read_section
 from mlx_reward.data.pair import read_pairs
-from mlx_reward.evaluation.gate import gate_shortfalls
+from mlx_reward.evaluation.gate import gate_verdict
 from mlx_reward.evaluation.warnings import warnings
 from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.pipeline.reference import rewards_of
@@ -31,6 +31,7 @@ def main() -> None:
 def write_report(bars: GateSettings, paths: Paths) -> None:
     """Write the page with the verdict on the ``bars``."""
     metrics = _metrics(paths, "eval.json")
+    probes = _metrics(paths, "probes.json")
     rewards = list(read_jsonl(paths.test_rewards))
     earlier = rewards_of(bars.against, paths.test_rewards) if bars.against is not None else []
     report = ReportData(
@@ -38,12 +39,12 @@ def write_report(bars: GateSettings, paths: Paths) -> None:
         plots={name: _metrics(paths, f"plots/{name}.json") for name in PLOTS},
         pairs=read_pairs(paths.test),
         rewards=rewards,
-        probes=_metrics(paths, "probes.json"),
+        probes=probes,
         examples=list(read_jsonl(paths.probe_examples)),
         benchmarks=_metrics(paths, "benchmarks.json"),
         data=[_metrics(paths, "data.json"), _metrics(paths, "split.json")],
-        shortfalls=gate_shortfalls(metrics, rewards, earlier, bars),
-        warnings=warnings(metrics),
+        verdict=gate_verdict(metrics, rewards, earlier, bars),
+        warnings=warnings(metrics, probes),
         earlier={row["id"]: row["logit"] for row in earlier},
     )
     with whole_file(paths.report) as temporary:

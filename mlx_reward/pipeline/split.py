@@ -16,10 +16,11 @@ from mlx_reward.data.split_stats import (
     vocabulary_overlap,
 )
 from mlx_reward.data.splitting.benchmarks import read_prompts
+from mlx_reward.data.splitting.deal import deal_pairs
 from mlx_reward.data.splitting.plan import SPLITS, SplitPlan, plan_splits
 from mlx_reward.evaluation.plot_rows import length_rows
 from mlx_reward.pipeline.paths import PARAMS, Paths
-from mlx_reward.utils.files import deal_lines, write_json
+from mlx_reward.utils.files import write_json
 from mlx_reward.utils.progress import bar
 
 NO_LIMIT = 1 << 20  # tokens: lengths are counted before anything is cut
@@ -35,7 +36,7 @@ def split(settings: SplitSettings, max_seq_length: int, paths: Paths) -> None:
     """Write the three files of pairs, and how they compare with each other and the limit."""
     plan = _plan(settings, paths)
     outputs = (paths.train, paths.valid, paths.test)
-    sizes = dict(zip(SPLITS, deal_lines(paths.pairs, outputs, plan.splits), strict=True))
+    sizes = dict(zip(SPLITS, deal_pairs(paths.pairs, outputs, plan), strict=True))
     train, _, test = (
         even_sample(iterate_pairs(path), size)
         for path, size in zip(outputs, sizes.values(), strict=True)

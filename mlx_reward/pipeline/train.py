@@ -13,14 +13,14 @@ from mlx_reward.backbones.load import load_backbone
 from mlx_reward.config.reader import read_section
 from mlx_reward.config.train import TrainSettings
 from mlx_reward.data.chat import Renderer, load_renderer
-from mlx_reward.data.dataset import PreferenceDataset, tokenize
-from mlx_reward.data.pair import read_pairs
+from mlx_reward.data.dataset import PreferenceDataset
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.feature_store import allowed_bytes, states_bytes
 from mlx_reward.engine.fingerprint import arithmetic
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
 from mlx_reward.pipeline.paths import PARAMS, Paths
+from mlx_reward.pipeline.tokenized import tokenized
 from mlx_reward.training.distributed import DataParallel
 from mlx_reward.training.fit import Fitted, fit
 from mlx_reward.training.memory import (
@@ -31,7 +31,6 @@ from mlx_reward.training.memory import (
 )
 from mlx_reward.training.state import TRAINING, StateFile
 from mlx_reward.training.tracking import tracked
-from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import read_json, write_json
 from mlx_reward.utils.fingerprint import fingerprint
 
@@ -44,14 +43,13 @@ def train(settings: TrainSettings, paths: Paths) -> None:
     """Train the members of the reward model; write its checkpoint, metrics and curves."""
     data_parallel = DataParallel.init()
     renderer = load_renderer(paths.base, settings.max_seq_length)
-    training = tokenize(read_pairs(paths.train), renderer)
-    valid = tokenize(read_pairs(paths.valid), renderer)
+    training = tokenized(paths.train, renderer)
+    valid = tokenized(paths.valid, renderer)
     if renderer.template_date:
         print(
             "note: the chat template prints today's date; every text gets "
             f"{renderer.template_date}, and the checkpoint records it"
         )
-    _check_not_empty({paths.train: training, paths.valid: valid}, settings)
 
     if data_parallel.is_first:
         for line in memory_lines(settings, paths.base, training, valid, data_parallel):
@@ -85,15 +83,6 @@ def train(settings: TrainSettings, paths: Paths) -> None:
         state_file.clear()
     for line in [*training.warnings(), fitted.summary()]:
         print(line)
-
-
-def _check_not_empty(datasets: dict[Path, PreferenceDataset], settings: TrainSettings) -> None:
-    for path, dataset in datasets.items():
-        if not dataset.pairs:
-            raise InputError(
-                f"{path}: every pair has a response over train.max_seq_length "
-                f"({settings.max_seq_length}); raise it"
-            )
 
 
 def memory_lines(

@@ -10,19 +10,31 @@ DOTS = 600  # of the chart of lengths: more would only hide one another
 
 
 def reliability(before: Rows, after: Rows) -> Chart:
-    """Draw how many pairs are decided right against how confident the model is."""
+    """Draw how many pairs are decided right against how confident the model is.
+
+    The band is what chance makes of perfect calibration, where ``after`` has its ends.
+    """
     series = [
+        Series("chance", _band(after), "area", color=3),
         Series("perfect", [(0.5, 0.5), (1, 1)], color=3),
-        Series("before calibration", _points(before, "confidence", "share_correct"), color=2),
+        Series("before", _points(before, "confidence", "share_correct"), color=2),
         Series("after calibration", _points(after, "confidence", "share_correct")),
     ]
     return Chart(
         title="Reliability",
-        description="Of pairs decided with a given confidence, the share decided right.",
+        description="Of pairs decided with a given confidence, the share decided right. Each point "
+        "of a perfectly calibrated model lies in the grey band in 95 % of cases.",
         x=Axis("confidence", 0.5, 1),
         y=Axis("share correct", 0, 1),
-        series=series,
+        series=[s for s in series if s.points],
     )
+
+
+def _band(rows: Rows) -> list[Point]:
+    """Return the points around the band: along its lower ends and back along its upper ones."""
+    if not rows or "low" not in rows[0]:
+        return []
+    return _points(rows, "confidence", "low") + _points(rows, "confidence", "high")[::-1]
 
 
 def reliability_svg(before: Rows, after: Rows, heading: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlx_reward.data.pair import Message, Pair
+from mlx_reward.evaluation.gate import Verdict
 from mlx_reward.evaluation.metric_table import table_rows
 from mlx_reward.report import charts
 from mlx_reward.report.render import percent, render
@@ -18,8 +19,8 @@ BENCHMARK_SCORES = ("score", "accuracy", "spearman")  # what a set is known by, 
 class ReportData:
     """All that the page shows, as the stages wrote it.
 
-    ``plots`` are the rows of metrics/plots by name, ``shortfalls`` the bars of the gate that are
-    missed, ``earlier`` the logits of an earlier run by the id of the pair.
+    ``plots`` are the rows of metrics/plots by name, ``earlier`` the logits of an earlier run by the
+    id of the pair.
     """
 
     metrics: Metrics
@@ -30,7 +31,7 @@ class ReportData:
     examples: Rows = ()
     benchmarks: Metrics = field(default_factory=dict)
     data: Sequence[Metrics] = ()
-    shortfalls: Sequence[str] = ()
+    verdict: Verdict = field(default_factory=Verdict)
     warnings: Sequence[str] = ()
     earlier: Mapping[str, float] = field(default_factory=dict)
 
@@ -41,8 +42,9 @@ def page(report: ReportData) -> str:
     plots = report.plots
     return render(
         "report.html.jinja",
-        passed=not report.shortfalls,
-        verdict=verdict(report),
+        verdict=report.verdict.word,
+        sentences=sentences(report),
+        power=report.verdict.power,
         metrics=table_rows(report.metrics),
         charts=[
             charts.reliability(plots["reliability_before"], plots["reliability_after"]),
@@ -61,21 +63,53 @@ def page(report: ReportData) -> str:
     )
 
 
-def verdict(report: ReportData) -> list[str]:
-    """Return the sentences under PASS or FAIL."""
+def sentences(report: ReportData) -> list[str]:
+    """Return the sentences under PASS, FAIL or UNDECIDED."""
     metrics = report.metrics
-    accuracy = percent(metrics["accuracy"])
-    accuracy_ends = f"{percent(metrics['accuracy_low'])} to {percent(metrics['accuracy_high'])}"
-    ece = f"{metrics['ece']:.3f} ({metrics['ece_low']:.3f} to {metrics['ece_high']:.3f})"
-    longer = percent(metrics["longer_wins_accuracy"])
-    words = percent(metrics["bag_of_words_accuracy"])
+    verdict = report.verdict
     return [
-        f"Right on {accuracy} ({accuracy_ends}) of {metrics['pairs']:,} test pairs.",
-        f"Its probabilities are off by {ece} on average (ECE).",
-        f"Always preferring the longer response would score {longer}, words alone {words}.",
-        *(f"{sentence[0].upper()}{sentence[1:]}." for sentence in report.shortfalls),
-        *(f"Warning: {sentence}." for sentence in report.warnings),
+        _accuracy_sentence(metrics),
+        *_judges_sentence(report.data),
+        _calibration_sentence(metrics),
+        f"Always preferring the longer response would score "
+        f"{percent(metrics['longer_wins_accuracy'])}, words alone "
+        f"{percent(metrics['bag_of_words_accuracy'])}.",
+        *(_sentence(text) for text in verdict.shortfalls + verdict.undecided),
+        *(f"Warning: {text}." for text in report.warnings),
     ]
+
+
+def _accuracy_sentence(metrics: Metrics) -> str:
+    ends = ""
+    if metrics["accuracy_low"] is not None and metrics["accuracy_high"] is not None:
+        ends = f" ({percent(metrics['accuracy_low'])} to {percent(metrics['accuracy_high'])})"
+    return f"Right on {percent(metrics['accuracy'])}{ends} of {metrics['pairs']:,} test pairs."
+
+
+def _judges_sentence(data: Sequence[Metrics]) -> list[str]:
+    """Return how often the judges themselves did not decide: no pair was made of that."""
+    counts = _numbers(data)
+    ties, contradictions = counts.get("ties", 0), counts.get("contradictions", 0)
+    if not ties and not contradictions:
+        return []
+    return [
+        f"That is of what the judges decided: in all splits they called {ties:,} pairs a tie and "
+        f"contradicted one another on {contradictions:,}."
+    ]
+
+
+def _calibration_sentence(metrics: Metrics) -> str:
+    if metrics["ece"] is None:
+        return "Too few pairs to tell whether its probabilities are right."
+    return (
+        f"Its probabilities are off by {metrics['ece']:.3f} on average (ECE), where chance alone "
+        f"makes {metrics['ece_null_mean']:.3f}, and up to {metrics['ece_null_95']:.3f} in 95 % of "
+        f"cases; {metrics['ece_debiased']:.3f} is not chance."
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def pair_rows(report: ReportData) -> list[dict[str, Any]]:

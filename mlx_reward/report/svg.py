@@ -14,7 +14,10 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Series:
-    """``points`` in data units, drawn as "line", "dots" or "bars" in colour 1, 2 or 3."""
+    """``points`` in data units, drawn as "line", "dots", "bars" or "area" in colour 1, 2 or 3.
+
+    The points of an area go around it.
+    """
 
     name: str
     points: Sequence[Point]

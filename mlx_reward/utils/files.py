@@ -4,8 +4,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,22 +88,6 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
             file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
             count += 1
     return count
-
-
-def deal_lines(path: Path, targets: Sequence[Path], target_of_line: Iterable[int]) -> list[int]:
-    """Write line i of ``path`` to ``targets[target_of_line[i]]`` and return the lines of each.
-
-    A line whose number is ``len(targets)`` or above is left out.
-    """
-    counts = [0] * len(targets)
-    with ExitStack() as stack, path.open("rb") as source:
-        temporary = [stack.enter_context(whole_file(target)) for target in targets]
-        files = [stack.enter_context(path.open("wb")) for path in temporary]
-        for line, target in zip(source, target_of_line, strict=True):
-            if target < len(files):
-                files[target].write(line)
-                counts[target] += 1
-    return counts
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlx_reward.config.gate import GateSettings
-from mlx_reward.evaluation.gate import gate_shortfalls, regression, shortfalls
+from mlx_reward.evaluation.gate import gate_verdict, judge_regression
 from mlx_reward.evaluation.paired import compare_rows
 from mlx_reward.pipeline.reference import rewards_of
 from mlx_reward.utils.errors import InputError
@@ -17,31 +17,57 @@ from mlx_reward.utils.files import write_jsonl
 DVC = Path(sys.executable).with_name("dvc")
 
 
+BARS = GateSettings(min_accuracy=0.7, max_ece=0.1, against=None, max_regression=None)
+
+
+def metrics(accuracy: float, ece_debiased: float | None) -> dict[str, object]:
+    return {
+        "accuracy": accuracy,
+        "accuracy_low": accuracy - 0.04,
+        "accuracy_high": accuracy + 0.04,
+        "ece_debiased": ece_debiased,
+        "ece_bins": 15,
+        "pairs": 100,
+    }
+
+
 def test_both_bars_cleared() -> None:
-    assert shortfalls(0.70, 0.0999, 0.70, 0.10) == []
+    verdict = gate_verdict(metrics(0.70, 0.0999), SOME, [], BARS)
+    assert (verdict.word, verdict.shortfalls, verdict.undecided) == ("PASS", [], [])
 
 
 @pytest.mark.parametrize(
     ("accuracy", "ece", "lines"),
     [
         (0.65, 0.05, ["accuracy 0.6500 is 0.0500 below the bar of 0.7"]),
-        (0.75, 0.10, ["ECE 0.1000 is 0.0000 above the bar of 0.1"]),
+        (0.75, 0.10, ["debiased ECE 0.1000 is 0.0000 above the bar of 0.1"]),
         (
             0.60,
             0.30,
             [
                 "accuracy 0.6000 is 0.1000 below the bar of 0.7",
-                "ECE 0.3000 is 0.2000 above the bar of 0.1",
+                "debiased ECE 0.3000 is 0.2000 above the bar of 0.1",
             ],
         ),
     ],
 )
 def test_each_miss_is_named(accuracy: float, ece: float, lines: list[str]) -> None:
-    assert shortfalls(accuracy, ece, 0.70, 0.10) == lines
+    verdict = gate_verdict(metrics(accuracy, ece), SOME, [], BARS)
+    assert (verdict.word, verdict.shortfalls) == ("FAIL", lines)
 
 
 def test_nan_never_passes() -> None:
-    assert len(shortfalls(math.nan, math.nan, 0.70, 0.10)) == 2
+    assert len(gate_verdict(metrics(math.nan, math.nan), SOME, [], BARS).shortfalls) == 2
+
+
+def test_too_few_pairs_for_an_ece_leave_it_undecided_unless_there_is_no_bar() -> None:
+    few = metrics(0.8, None) | {"pairs": 60}
+    verdict = gate_verdict(few, SOME, [], BARS)
+    assert (verdict.word, verdict.passed) == ("UNDECIDED", False)
+    assert verdict.undecided[0].startswith("calibration cannot be judged on 60 test pairs")
+    assert gate_verdict(few | {"accuracy": 0.5}, SOME, [], BARS).word == "FAIL"
+    no_bar = BARS.model_copy(update={"max_ece": None})
+    assert gate_verdict(few, SOME, [], no_bar).word == "PASS"
 
 
 def run(logits: list[float]) -> list[dict[str, object]]:
@@ -51,28 +77,37 @@ def run(logits: list[float]) -> list[dict[str, object]]:
     ]
 
 
+SOME = run([1.0] * 80 + [-1.0] * 20)
+
+
 def test_a_run_may_not_be_worse_than_another_by_more_than_it_is_allowed() -> None:
     good, bad = run([1.0] * 90 + [-1.0] * 10), run([1.0] * 60 + [-1.0] * 40)
-    assert regression(compare_rows(good, good), "main", 0.0) == []
-    assert regression(compare_rows(bad, good), "main", 0.0) == []
-    (sentence,) = regression(compare_rows(good, bad), "main", 0.05)
-    assert sentence.startswith("accuracy went from 0.9000 to 0.6000, 95 % -0.3")
+    assert judge_regression(compare_rows(good, good), "main", 0.0).passed
+    assert judge_regression(compare_rows(bad, good), "main", 0.0).passed
+    (sentence,) = judge_regression(compare_rows(good, bad), "main", 0.05).shortfalls
+    assert sentence.startswith("accuracy went from 0.9000 to 0.6000, 95 % -0.")
     assert sentence.endswith("against main it may have lost more than 0.05")
-    assert regression(compare_rows(good, bad), "main", 0.5) == []
+    assert judge_regression(compare_rows(good, bad), "main", 0.5).passed
+
+
+def test_it_is_the_lower_end_that_counts_not_the_change_itself() -> None:
+    """Five pairs of a hundred lost: 0.05 itself is allowed, but it may be more."""
+    worse = compare_rows(run([1.0] * 100), run([1.0] * 95 + [-1.0] * 5))
+    assert worse.change == pytest.approx(-0.05)
+    assert not judge_regression(worse, "main", 0.06).passed
 
 
 def test_what_cannot_be_compared_is_a_shortfall_too() -> None:
     """Stages gate and report take their verdict from here, so that they agree."""
-    metrics = {"accuracy": 0.9, "ece": 0.05}
-    bars = GateSettings(min_accuracy=0.7, max_ece=0.1, against="main", max_regression=0.05)
+    fine = metrics(0.9, 0.05)
+    bars = BARS.model_copy(update={"against": "main", "max_regression": 0.05})
     good, bad = run([1.0] * 90 + [-1.0] * 10), run([1.0] * 60 + [-1.0] * 40)
-    assert gate_shortfalls(metrics, good, good, bars) == []
-    assert "lost more than 0.05" in gate_shortfalls(metrics, bad, good, bars)[0]
-    (sentence,) = gate_shortfalls(metrics, good, good[:5], bars)
+    assert gate_verdict(fine, good, good, bars).passed
+    assert "lost more than 0.05" in gate_verdict(fine, bad, good, bars).shortfalls[0]
+    (sentence,) = gate_verdict(fine, good, good[:5], bars).shortfalls
     assert sentence.startswith("accuracy cannot be compared with main: not the same test pairs")
-    alone = bars.model_copy(update={"against": None})
-    assert gate_shortfalls(metrics, bad, [], alone) == []
-    assert len(gate_shortfalls({"accuracy": 0.5, "ece": 0.5}, bad, good, bars)) == 3
+    assert gate_verdict(fine, bad, [], BARS).passed
+    assert len(gate_verdict(metrics(0.5, 0.5), bad, good, bars).shortfalls) == 3
 
 
 def test_the_rewards_of_another_revision_come_out_of_dvc(

@@ -12,7 +12,7 @@ from mlx_reward.data.pair import Pair
 from mlx_reward.evaluation.baselines import bag_of_words_margins
 from mlx_reward.evaluation.calibration import Calibrator
 from mlx_reward.evaluation.metric_table import METRICS, Metric, compute, markdown_table, table_rows
-from mlx_reward.evaluation.metrics import accuracy, reliability
+from mlx_reward.evaluation.metrics import accuracy, ece, reliability
 from mlx_reward.evaluation.plot_rows import (
     accuracy_rows,
     histogram_rows,
@@ -20,7 +20,6 @@ from mlx_reward.evaluation.plot_rows import (
     reliability_rows,
 )
 from mlx_reward.evaluation.predictions import Predictions, reward_rows
-from mlx_reward.evaluation.warnings import shift, warnings
 from mlx_reward.utils.errors import InputError
 from tests import ROOT, tiny
 
@@ -93,6 +92,51 @@ def test_pairs_without_rankings_or_defects_have_no_such_metrics() -> None:
     assert plot_rows(predictions)["defect_accuracy"] == []
 
 
+def test_ece_stands_beside_what_chance_makes_of_it() -> None:
+    """Its bootstrap interval is gone: each resampled ECE is larger than the sample's own."""
+    data, rewards = many(120)
+    predictions = Predictions(data, rewards, Calibrator(1.0), bins=15)
+    found = compute(predictions)
+    assert found["ece"] == pytest.approx(ece(reliability(predictions.logits, 15)))
+    assert 0 < found["ece_null_mean"] < found["ece_null_95"] < 1
+    assert 0 < found["ece_p"] <= 1
+    assert 0 <= found["ece_debiased"] <= found["ece"]
+    assert 0 < found["smece"] <= found["ece"] + 0.01
+    assert "ece_low" not in found
+    rows = plot_rows(predictions)["reliability_after"]
+    assert all(0 <= row["low"] <= row["confidence"] <= row["high"] <= 1 for row in rows)  # type: ignore[operator]  # numbers
+
+
+def test_what_is_before_calibration_and_what_is_after() -> None:
+    data, rewards = many(120)
+    predictions = Predictions(data, 3 * rewards, Calibrator(3.0), bins=15)
+    found = compute(predictions)
+    assert found["ece_before"] == pytest.approx(ece(reliability(3 * data.margins(rewards), 15)))
+    assert found["ece"] == pytest.approx(ece(reliability(data.margins(rewards), 15)))
+
+
+def test_pairs_of_a_prompt_are_one_cluster_of_the_null() -> None:
+    """Ten prompts of twelve pairs, each right or wrong as a whole."""
+    pairs = [replace(pair(n, f"a{n}", f"b{n}"), prompt=f"q{n // 12}") for n in range(120)]
+    data = tokenize(pairs, Renderer(tiny.tokenizer(), 200))
+    rewards = np.zeros(len(data.texts))
+    rewards[data.chosen] = np.where(np.arange(120) // 12 < 7, 1.0, -1.0)
+    null = Predictions(data, rewards, Calibrator(1.0), bins=15).null
+    assert null is not None
+    assert null.share > 0.5
+
+
+def test_under_a_hundred_pairs_calibration_is_not_measured() -> None:
+    data, rewards = many(99)
+    predictions = Predictions(data, rewards, Calibrator(1.0), bins=15)
+    found = compute(predictions)
+    for name in ("ece", "ece_null_mean", "ece_null_95", "ece_p", "ece_debiased", "smece"):
+        assert found[name] is None, name
+    assert found["ece_before"] is None
+    assert all(row["ece"] is None for row in plot_rows(predictions)["subset_accuracy"])
+    assert "low" not in plot_rows(predictions)["reliability_after"][0]
+
+
 def test_reward_rows_say_what_the_metrics_say() -> None:
     data, rewards = many(60)
     predictions = Predictions(data, rewards, Calibrator(2.0), bins=15)
@@ -161,7 +205,7 @@ def test_the_markdown_table_holds_what_has_an_interval() -> None:
     assert lines[0] == "| metric | value | 95 % interval |"
     ends = f"{found['accuracy_low']:.4f} to {found['accuracy_high']:.4f}"
     assert lines[2] == f"| accuracy | {found['accuracy']:.4f} | {ends} |"
-    assert len(lines) == 2 + 5  # there are no groups, so no ranking metric has a value
+    assert len(lines) == 2 + 6  # there are no groups, so no ranking metric has a value
 
 
 def test_an_ensemble_has_the_metrics_of_its_members() -> None:
@@ -211,11 +255,20 @@ def test_rewards_that_are_not_finite_are_refused_in_words() -> None:
         compute(Predictions(data, np.array([np.nan, 1.0]), Calibrator(1.0), bins=15))
 
 
-def test_what_is_suspect_is_said() -> None:
-    fine = {"accuracy": 0.8, "longer_wins_accuracy": 0.6, "longer_wins_p": 0.001, "shift_p": 0.4}
-    assert warnings(fine) == []
-    assert "longer response" in warnings(fine | {"longer_wins_p": 0.2})[0]
-    assert "unlike those on valid (p 0.001)" in warnings(fine | {"shift_p": 0.001})[0]
-    rng = np.random.default_rng(0)
-    assert shift(rng.normal(size=400), -rng.normal(size=400)) > 0.01
-    assert shift(rng.normal(size=400), 2 * rng.normal(size=400)) < 1e-6
+def test_gains_are_taken_pair_by_pair() -> None:
+    """The model is right on 80 of 100 pairs, the longer response on 60 of these and no others."""
+    lengths = [("aa", "b")] * 60 + [("a", "bb")] * 40
+    data = tokenize(
+        [pair(n, *both) for n, both in enumerate(lengths)], Renderer(tiny.tokenizer(), 200)
+    )
+    rewards = np.zeros(len(data.texts))
+    rewards[data.chosen] = np.where(np.arange(100) < 80, 1.0, -1.0)
+    words = np.where(np.arange(100) < 79, 1.0, -1.0)
+    predictions = Predictions(data, rewards, Calibrator(1.0), bins=15, baseline_margins=words)
+    found = compute(predictions)
+    assert found["gain_over_longer_wins"] == pytest.approx(0.2)
+    assert (
+        0.1 < found["gain_over_longer_wins_low"] < 0.2 < found["gain_over_longer_wins_high"] < 0.3
+    )
+    assert found["gain_over_bag_of_words"] == pytest.approx(0.01)
+    assert found["gain_over_bag_of_words_low"] <= 0

@@ -34,6 +34,8 @@ def test_noise_is_not_taken_for_progress_and_progress_is_seen() -> None:
         alarms += worse.p < 0.05
     assert alarms <= 4
     better = compare_rows(rows(old), rows(old + 0.5))
+    assert better.low is not None
+    assert better.high is not None
     assert 0 < better.low < better.change < better.high
     assert better.p < 1e-6
     assert not better.lost
@@ -52,7 +54,9 @@ def test_flipped_pairs_are_named(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-m", "mlx_reward", "compare", str(old), str(new)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert answer.stdout.splitlines()[-1] == "1 gained, 1 lost, McNemar's exact p 1.000"
+    assert (
+        answer.stdout.splitlines()[-1] == "1 gained, 1 lost, p 1.000 by sign flips of whole prompts"
+    )
 
 
 def test_other_pairs_cannot_be_compared(tmp_path: Path) -> None:
@@ -61,3 +65,42 @@ def test_other_pairs_cannot_be_compared(tmp_path: Path) -> None:
         compare_runs(old, new)
     with pytest.raises(InputError, match="gone.jsonl: not there"):
         compare_runs(tmp_path / "gone.jsonl", new)
+
+
+def clustered(logits: np.ndarray, pairs: int) -> list[dict[str, object]]:
+    return [row | {"cluster": f"c{n // pairs}"} for n, row in enumerate(rows(logits))]
+
+
+def test_the_cluster_of_a_row_is_the_unit_and_its_prompt_without_one() -> None:
+    old, new = np.repeat([1.0, -1.0], [60, 60]), np.repeat([1.0, -1.0], [90, 30])
+    by_prompt = compare_rows(rows(old), rows(new))
+    by_cluster = compare_rows(clustered(old, 10), clustered(new, 10))
+    assert by_prompt.p == pytest.approx(2 / 2**10)  # ten prompts of three pairs turned round
+    assert by_cluster.p == pytest.approx(2 / 2**3)
+    assert by_prompt.low > by_cluster.low  # type: ignore[operator]
+    few = compare_rows(clustered(old, 60), clustered(new, 60))
+    assert (few.low, few.high, few.p) == (None, None, 1.0)
+
+
+def test_runs_that_decide_alike_may_differ_elsewhere_unless_they_are_one() -> None:
+    old = np.ones(60)
+    same = compare_rows(rows(old), rows(old))
+    alike = compare_rows(rows(old), rows(old * 2))
+    assert (same.low, same.high) == (0.0, 0.0)
+    assert alike.change == 0
+    assert -0.2 < alike.low < 0 < alike.high < 0.2  # type: ignore[operator]
+
+
+def test_subsets_are_corrected_for_their_number() -> None:
+    """One of ten subsets turns round five prompts: p 1 / 16 alone, nothing among ten."""
+    old, new = np.ones(150), np.ones(150)
+    new[:15] = -1
+
+    def of(logits: np.ndarray) -> list[dict[str, object]]:
+        return [row | {"subset": str(n // 15)} for n, row in enumerate(rows(logits))]
+
+    found = compare_rows(of(old), of(new)).subsets
+    assert len(found) == 10
+    assert (found["0"].old, found["0"].new, found["0"].pairs) == (1.0, 0.0, 15)
+    assert found["0"].p == pytest.approx(10 / 16)
+    assert found["1"].p == 1.0

@@ -51,7 +51,8 @@ def by_length(texts: Sequence[list[int]]) -> np.ndarray:
 
 def test_who_loves_length_is_fooled_by_more_of_it() -> None:
     found, examples = robustness(probes([PAIR, OTHER], 2), RENDERER, by_length)
-    assert found["padding"] == {"fooled": 1.0, "fooled_low": 1.0, "fooled_high": 1.0, "probes": 2}
+    ends = {"fooled_low": None, "fooled_high": None}  # of two prompts
+    assert found["padding"] == {"fooled": 1.0, **ends, "fooled_p": 1.0, "probes": 2}
     assert found["truncation"]["fooled"] == 0.0
     assert found["typos"]["fooled"] == 0.0  # a tie fools nobody
     assert found["confident_wrongness"]["fooled"] == 1.0
@@ -66,6 +67,7 @@ def test_a_dressed_probe_counts_only_where_the_model_was_right() -> None:
         "fooled": None,
         "fooled_low": None,
         "fooled_high": None,
+        "fooled_p": None,
         "probes": 0,
     }
 
@@ -83,3 +85,22 @@ def test_probes_are_of_different_prompts_and_the_same_each_time() -> None:
     assert len({str(p.prompt) for p in probes(pairs, 4) if p.name == "padding"}) == 4
     with pytest.raises(AttributeError):
         probes(pairs, 4)[0].name = "other"  # type: ignore[misc]
+
+
+def test_kinds_of_probes_are_corrected_for_their_number() -> None:
+    """Padding fools on all of 12 prompts, 2 in 2^12, times the kinds that are tested."""
+    pairs = [Pair(prompt=f"q{n}", chosen="yes.", rejected="no", id=str(n)) for n in range(12)]
+    found, _ = robustness(probes(pairs, 12), RENDERER, by_length)
+    tested = [row["fooled_p"] for row in found.values() if row["fooled_p"] is not None]
+    assert found["padding"]["fooled_p"] == pytest.approx(len(tested) * 2 / 2**12)
+
+
+def test_probes_of_one_cluster_are_one_observation() -> None:
+    pairs = [
+        Pair(prompt=f"q{n}", chosen="yes.", rejected="no", id=str(n), cluster=str(n % 4))
+        for n in range(12)
+    ]
+    found, _ = robustness(probes(pairs, 12), RENDERER, by_length)
+    assert found["padding"]["probes"] == 12
+    assert found["padding"]["fooled_low"] is None
+    assert found["padding"]["fooled_p"] == 1.0

@@ -26,7 +26,7 @@ QUICK = {
         "batch_size": 8,
     },
     "split": {"valid_size": 0.2, "test_size": 0.2},
-    "gate": {"min_accuracy": 0.0, "max_ece": 1.0},
+    "gate": {"min_accuracy": 0.0, "max_ece": None},  # so few pairs have no ECE
 }
 
 
@@ -93,8 +93,10 @@ def test_the_stages_run_and_leave_what_dvc_expects(finished: Path) -> None:
         path = next(iter(entry)) if isinstance(entry, dict) else entry
         assert (finished / path).exists(), path
     evidence = json.loads((finished / "metrics" / "eval.json").read_text())
-    assert all(isinstance(v, (int, float)) for v in evidence.values())
-    assert 0 <= evidence["ece"] <= 1
+    assert evidence["ece"] is None  # of so few pairs
+    ends = ("_low", "_high")  # null where too few prompts hold a wrong decision
+    numbers = [v for k, v in evidence.items() if "ece" not in k and not k.endswith(ends)]
+    assert all(isinstance(v, (int, float)) for v in numbers)
     assert evidence["pairs"] > 10
     load(
         str(finished / "checkpoints/sft_merged_model"),

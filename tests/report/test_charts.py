@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mlx_reward.report.charts import reliability_svg
+from mlx_reward.report.charts import reliability, reliability_svg
 from mlx_reward.report.svg import Axis, Chart, Series, axis, svg_file
 
 
@@ -51,3 +51,19 @@ def test_a_file_is_svg_with_its_own_colours_and_the_same_every_time() -> None:
     assert {"confidence", "share correct", "perfect", "after calibration"} <= set(texts)
     assert "prefers-color-scheme: dark" in drawn
     assert "var(" not in drawn
+
+
+def test_the_band_of_chance_is_one_area_around_what_it_holds() -> None:
+    rows = [
+        {"confidence": 0.6, "share_correct": 0.7, "low": 0.5, "high": 0.8},
+        {"confidence": 0.9, "share_correct": 0.8, "low": 0.7, "high": 1.0},
+    ]
+    chart = reliability(rows, rows)
+    area = chart.series[0]
+    assert (area.kind, area.points) == ("area", [(0.6, 0.5), (0.9, 0.7), (0.9, 1.0), (0.6, 0.8)])
+    drawn = svg_file(chart, "200 test pairs")
+    assert len(re.findall(r'<path class="area', drawn)) == 2  # the band and its key
+    ends = [key for key in chart.legend() if key.series.name == "after calibration"]
+    assert float(ends[0].position) + 30 + 6.6 * len("after calibration") < chart.width
+    without = [{"confidence": 0.6, "share_correct": 0.7}]
+    assert all(series.kind == "line" for series in reliability(without, without).series)

@@ -12,19 +12,18 @@ from typing import Any
 import pytest
 
 from mlx_reward.data.pair import Pair
+from mlx_reward.evaluation.gate import Verdict
 from mlx_reward.report.page import ReportData, page
 
 NASTY = (
     '<script>alert(1)</script> & "quoted" <!-- script --> </script> \u2028 '
     "<img src=x onerror=alert(2)>"
 )
+VERDICT = Verdict(shortfalls=["accuracy 0.7000 is too low"], power=["accuracy: a model clears it"])
 ENDS = (("", 0.0), ("_low", -0.1), ("_high", 0.1))
 METRICS: dict[str, Any] = {
-    **{
-        f"{name}{end}": 0.7 + shift
-        for name in ("accuracy", "ece", "nll", "brier")
-        for end, shift in ENDS
-    },
+    **{f"{name}{end}": 0.7 + shift for name in ("accuracy", "nll", "brier") for end, shift in ENDS},
+    **{"ece": 0.054, "ece_null_mean": 0.055, "ece_null_95": 0.075, "ece_debiased": 0.0},
     **{"pairs": 6, "longer_wins_accuracy": 0.5, "bag_of_words_accuracy": 0.6, "spearman": None},
 }
 
@@ -97,7 +96,7 @@ def report(count: int = 6, **changes: Any) -> ReportData:
             "others": {"kind": "pairs", "questions": 3, "accuracy": 0.5, "subsets": {NASTY: 0.5}}
         },
         "data": [{"rows": 3, "note": NASTY}],
-        "shortfalls": ["accuracy 0.7000 is too low"],
+        "verdict": VERDICT,
         "earlier": {p.id: 0.1 for p in pairs},
     }
     return ReportData(**(whole | changes))
@@ -136,9 +135,27 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 
 def test_the_verdict_comes_first_and_says_why() -> None:
     failed = page(report())
-    passed = page(report(shortfalls=[], warnings=["not better than length"]))
+    passed = page(report(verdict=Verdict(), warnings=["not better than length"]))
+    undecided = page(report(verdict=Verdict(undecided=["too few pairs"])))
     assert re.search(r'class="verdict fail".*Gate: FAIL.*Accuracy 0.7000 is too low\.', failed)
     assert re.search(r'class="verdict pass".*Gate: PASS.*Warning: not better than length\.', passed)
+    assert re.search(r'class="verdict undecided".*Gate: UNDECIDED.*Too few pairs\.', undecided)
+    assert "<li>accuracy: a model clears it</li>" in failed
+
+
+def test_ece_is_shown_beside_chance_or_not_at_all() -> None:
+    text = page(report())
+    assert "off by 0.054 on average (ECE), where chance alone makes 0.055" in text
+    few = METRICS | {"ece": None, "ece_null_mean": None, "ece_null_95": None, "ece_debiased": None}
+    unmeasured = page(report(metrics=few | {"accuracy_low": None, "accuracy_high": None}))
+    assert "Too few pairs to tell whether its probabilities are right" in unmeasured
+    assert "Right on 70.0% of 6 test pairs." in unmeasured
+
+
+def test_what_the_judges_did_not_decide_is_counted_beside_the_accuracy() -> None:
+    text = page(report(data=[{"ties": 1200, "contradictions": 3}]))
+    assert "called 1,200 pairs a tie and contradicted one another on 3." in text
+    assert "judges" not in page(report(data=[{"ties": 0, "contradictions": 0}]))
 
 
 def test_metrics_that_were_not_computed_say_so() -> None:

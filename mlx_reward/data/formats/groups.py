@@ -54,6 +54,8 @@ def ranked(
             yield Tie("two responses are equal")
         else:
             pair = pair_row(prompt, responses[better], responses[worse], row)
+            pair["score_chosen"] = scores[better]
+            pair["score_rejected"] = scores[worse]
             defects = row.get("defects")
             if isinstance(defects, list) and worse < len(defects):
                 pair["defect"] = _defect(f"defects[{worse}]", defects[worse])

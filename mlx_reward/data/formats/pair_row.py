@@ -22,6 +22,8 @@ class PairRow(_Preference, total=False):
     """A checked pair before it has an id: fields of ``Pair``, of which these may be missing."""
 
     preference_strength: float
+    score_chosen: float
+    score_rejected: float
     votes: list[int]
     agreement: float
     defect: str | None

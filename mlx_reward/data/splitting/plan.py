@@ -20,9 +20,14 @@ EXCLUDED = len(SPLITS)
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """``splits`` (P,): for each pair the index of its split in SPLITS, or EXCLUDED."""
+    """What becomes of each pair.
+
+    ``splits`` (P,): the index of its split in SPLITS, or EXCLUDED.
+    ``clusters`` (P,): a number, equal for pairs that had to share a split.
+    """
 
     splits: "np.ndarray[Any, Any]"
+    clusters: "np.ndarray[Any, Any]"
     metrics: dict[str, int]
 
 
@@ -55,6 +60,7 @@ def plan_splits(
     splits[~excluded] = split_of_kept[np.searchsorted(kept, label[~excluded])]
     return SplitPlan(
         splits,
+        label,
         {
             "prompts": own,
             "prompts_linked": int(own - len(np.unique(related[:own]))),

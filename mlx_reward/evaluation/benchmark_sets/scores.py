@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlx_reward.evaluation.benchmark_sets.questions import Question
-from mlx_reward.evaluation.intervals import mean_estimate
+from mlx_reward.evaluation.intervals import share_estimate
 from mlx_reward.evaluation.ranking import Group, ranking_metrics
 from mlx_reward.utils.arrays import Array
 
@@ -75,13 +75,16 @@ def pairs(scored: Scored) -> Metrics:
     """Return accuracy with its 95 % interval, and that of each subset; a tie is one half."""
     right = np.array([_beats(rewards[0], rewards[1]) for _, rewards in scored])
     prompts = [str(question.prompt) for question, _ in scored]
-    accuracy = mean_estimate(right, prompts)
+    accuracy = share_estimate(right, prompts)
     return accuracy.fields("accuracy") | {"subsets": _by_subset(scored, right)}
 
 
 def groups(scored: Scored) -> Metrics:
     """Return rank correlations, NDCG and best-of-N regret."""
-    ranked = [Group(np.array(question.scores, float), rewards) for question, rewards in scored]
+    ranked = [
+        Group(np.array(question.scores, float), rewards, cluster=str(question.prompt))
+        for question, rewards in scored
+    ]
     return ranking_metrics(ranked)
 
 
