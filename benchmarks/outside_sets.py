@@ -13,7 +13,7 @@ from typing import Any
 from mlx_reward.data.chat import load_renderer
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
-from mlx_reward.evaluation.benchmark_sets.measure import measure, name
+from mlx_reward.evaluation.benchmark_sets.measure import measure, names
 from mlx_reward.model import checkpoint
 from mlx_reward.utils.arrays import Array
 
@@ -21,10 +21,10 @@ ROOT = Path(__file__).parents[1]
 SHOWN = ("score", "accuracy", "spearman", "kendall", "ndcg", "best_of_n_regret")
 
 
-def show(source: str, metrics: dict[str, Any]) -> None:
+def show(name: str, metrics: dict[str, Any]) -> None:
     """Print the metrics of one file, with their intervals, and those of its parts."""
     questions = f"{metrics['questions']} questions, {metrics['unusable']} unusable"
-    print(f"{name(source)}: {metrics['kind']}, {questions}")
+    print(f"{name}: {metrics['kind']}, {questions}")
     for key in SHOWN:
         if key not in metrics:
             continue
@@ -46,8 +46,9 @@ def main() -> None:
     def score(texts: Sequence[list[int]], prompts: Sequence[Hashable]) -> Array:
         return mean_and_deviation(ensemble.score(texts, prompts))[0]
 
-    for source in sys.argv[1:]:
-        show(source, measure(source, renderer, score))
+    sources = sys.argv[1:]
+    for name, source in zip(names(sources), sources, strict=True):
+        show(name, measure(source, renderer, score))
 
 
 if __name__ == "__main__":
