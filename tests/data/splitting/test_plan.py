@@ -1,7 +1,6 @@
 """No leaks: what belongs together shares a split, by a search of its own through the pairs."""
 
 import itertools
-import json
 import os
 import random
 import re
@@ -16,7 +15,6 @@ from mlx_reward.data.ingest import ingest
 from mlx_reward.data.pair import Message, Pair
 from mlx_reward.data.ratings import Ratings
 from mlx_reward.data.sources.source import open_source
-from mlx_reward.data.splitting.benchmarks import read_prompts
 from mlx_reward.data.splitting.near_duplicates import Signatures
 from mlx_reward.data.splitting.normalise import normalise
 from mlx_reward.data.splitting.plan import EXCLUDED, plan_splits
@@ -104,17 +102,6 @@ def test_prompts_of_a_benchmark_are_left_out_but_not_their_whole_group(tmp_path:
     assert found.metrics["pairs_excluded"] == 1
     with pytest.raises(InputError, match="all 40 pairs have prompts that occur in these files"):
         plan_splits(make(FILLER), FILLER, settings(), tmp_path)
-
-
-def test_benchmarks_are_read_in_any_format_and_a_missing_one_is_told_by_its_setting(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "bench.json").write_text(
-        json.dumps([{"prompt": "q", "chosen": ["a"], "rejected": ["b"]}, {"id": 1}])
-    )
-    assert list(read_prompts(str(tmp_path / "bench.json"))) == ["q"]
-    with pytest.raises(InputError, match="split.exclude: nowhere.jsonl: not there"):
-        list(read_prompts("nowhere.jsonl"))
 
 
 def test_the_same_seed_gives_the_same_split_and_another_another(tmp_path: Path) -> None:
