@@ -15,8 +15,6 @@ from mlx_reward.data.ingest import ingest
 from mlx_reward.data.pair import Message, Pair
 from mlx_reward.data.ratings import Ratings
 from mlx_reward.data.sources.source import open_source
-from mlx_reward.data.splitting.near_duplicates import Signatures
-from mlx_reward.data.splitting.normalise import normalise
 from mlx_reward.data.splitting.plan import EXCLUDED, plan_splits
 from mlx_reward.data.splitting.prompts import Prompts
 from mlx_reward.utils.errors import InputError
@@ -116,34 +114,6 @@ def test_no_pairs_and_too_few_groups_are_one_line(tmp_path: Path) -> None:
         plan_splits([], [], settings(), tmp_path)
     with pytest.raises(InputError, match="too few"):
         plan_splits(make(["a", "a", "a"]), [], settings(), tmp_path)
-
-
-def test_near_duplicates_are_found_at_the_similarity_asked_for(tmp_path: Path) -> None:
-    """Against the exact Jaccard similarity of word pairs, on texts changed word by word."""
-    words = [f"w{n}" for n in range(60)]
-    texts = [words[:k] + [f"x{n}" for n in range(60 - k)] for k in range(60, 20, -2)]
-    table = Signatures(tmp_path)
-    for text in texts:
-        table.add(" ".join(text))
-    near = set(table.near(0.7))
-
-    def shingles(text: list[str]) -> set[tuple[str, str]]:
-        return set(itertools.pairwise(text))
-
-    checked = set()
-    for n in range(1, len(texts)):
-        first, other = shingles(texts[0]), shingles(texts[n])
-        similarity = len(first & other) / len(first | other)
-        if abs(similarity - 0.7) > 0.15:  # the estimate's own spread is 0.04
-            assert ((n, 0) in near) == (similarity > 0.7), (n, similarity)
-            checked.add(similarity > 0.7)
-    assert checked == {True, False}
-
-
-@pytest.mark.parametrize("text", ["?!", "  ...  ", "😀", "ß STRASSE", "ＡＢＣ"])
-def test_normalised_text_is_never_empty_and_stays_as_it_is(text: str) -> None:
-    assert normalise(text)
-    assert normalise(normalise(text)) == normalise(text)
 
 
 def test_ten_thousand_turns_are_not_slow_and_find_their_beginning(tmp_path: Path) -> None:
