@@ -10,7 +10,7 @@ import numpy as np
 
 from mlx_reward.config.split import SplitSettings
 from mlx_reward.data.pair import Pair, Prompt
-from mlx_reward.data.splitting.allocate import allocate, counts
+from mlx_reward.data.splitting.allocate import Unplaceable, allocate, counts
 from mlx_reward.data.splitting.prompts import Prompts, components
 from mlx_reward.utils.errors import InputError
 
@@ -45,13 +45,19 @@ def plan_splits(
         _link_groups(links, own, prompt_of_pair, group_of_pair),
     )
     label = together[prompt_of_pair]
-    kept, sizes = np.unique(label[~excluded], return_counts=True)
+    kept, first, sizes = np.unique(label[~excluded], return_index=True, return_counts=True)
     if not len(kept):
         raise InputError(
             f"split.exclude: all {len(excluded)} pairs have prompts that occur in these files"
         )
     splits = np.full(len(excluded), EXCLUDED, np.uint8)
-    split_of_kept = _allocate(sizes.tolist(), settings)
+    try:
+        split_of_kept = _allocate(sizes.tolist(), settings)
+    except Unplaceable as error:
+        line = int(np.flatnonzero(~excluded)[first[error.group]]) + 1
+        own_prompts = np.unique(prompt_of_pair[label == kept[error.group]])
+        connected = len(own_prompts) > len(np.unique(related[own_prompts]))
+        raise InputError(f"{error}; {_remedy(line, len(own_prompts), connected)}") from None
     splits[~excluded] = split_of_kept[np.searchsorted(kept, label[~excluded])]
     return SplitPlan(
         splits,
@@ -96,6 +102,24 @@ def _link_groups(
     grouped = group_of_pair >= 0
     to_groups = np.stack([prompt_of_pair[grouped], own + group_of_pair[grouped]], axis=1)
     return np.concatenate([links[(links < own).all(axis=1)], to_groups])
+
+
+def _remedy(line: int, prompts: int, connected: bool) -> str:
+    """Return what to do about the largest group, which begins at ``line``.
+
+    ``connected`` says whether any of its ``prompts`` are near duplicates or go on from another.
+    """
+    causes = ["prompts with the same value of split.group_by"]
+    if connected:
+        causes.insert(0, "near duplicates, such as those of one template")
+        change = "raise split.near_duplicates (null finds equal prompts only), "
+    else:
+        change = ""
+    return (
+        f"that group begins in line {line} of rm_pairwise_train.jsonl and has {prompts} prompts "
+        f"({' or '.join(causes)}); {change}change split.valid_size and split.test_size, "
+        "or bring more prompts"
+    )
 
 
 def _allocate(sizes: list[int], settings: SplitSettings) -> "np.ndarray[Any, Any]":

@@ -27,8 +27,8 @@ def settings(**changes: object) -> SplitSettings:
         "group_by": None,
         "near_duplicates": 0.7,
         "exclude": [],
-        "valid_size": 0.2,
-        "test_size": 0.2,
+        "valid_size": 0.25,
+        "test_size": 0.25,
         "seed": 0,
     }
     return SplitSettings.model_validate(given | changes)
@@ -107,6 +107,27 @@ def test_the_same_seed_gives_the_same_split_and_another_another(tmp_path: Path) 
         plan_splits(make(FILLER), [], settings(seed=s), tmp_path).splits.tolist() for s in (0, 0, 1)
     ]
     assert splits[0] == splits[1] != splits[2]
+
+
+def test_a_template_that_joins_all_prompts_is_told_with_its_remedy(tmp_path: Path) -> None:
+    template = " ".join(f"word{n}" for n in range(150))
+    prompts = [f"{template} {n}" for n in range(100)]
+    with pytest.raises(
+        InputError,
+        match=r"that group begins in line 1 of rm_pairwise_train.jsonl and has 100 prompts \(near "
+        r"duplicates.*\); raise split.near_duplicates",
+    ):
+        plan_splits(make(prompts), [], settings(), tmp_path)
+
+
+def test_a_large_value_of_group_by_is_told_by_its_line(tmp_path: Path) -> None:
+    """Line 4 is the first of its group; line 1 is left out, but counts."""
+    groups = ["a", "b", "c", *["big"] * 37]
+    with pytest.raises(
+        InputError, match=r"begins in line 4 .* 37 prompts \(prompts with"
+    ) as caught:
+        plan_splits(make(FILLER, groups), FILLER[:1], settings(), tmp_path)
+    assert "near_duplicates" not in str(caught.value)
 
 
 def test_no_pairs_and_too_few_groups_are_one_line(tmp_path: Path) -> None:
