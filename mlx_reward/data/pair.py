@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,20 @@ def prompt_key(prompt: Prompt) -> str:
     return json.dumps([[m["role"], m["content"]] for m in as_messages(prompt)])
 
 
+def one_or_several(groups: Iterable[str]) -> str | list[str] | None:
+    """Return what ``Pair.group`` is for ``groups``, in which a group may occur more than once."""
+    different = sorted(set(groups))
+    if len(different) < 2:
+        return different[0] if different else None
+    return different
+
+
 @dataclasses.dataclass(frozen=True)
 class Pair:
     """A prompt and the two responses that were compared. Optional fields are None where unknown.
 
-    ``group`` is the value of the field that ``split.group_by`` names. ``preference_strength`` says
+    ``group`` is the value of the field that ``split.group_by`` names, or a list of them where the
+    rows that the pair comes from differ in it. ``preference_strength`` says
     how much better chosen is, in the data's own units. ``votes`` are [chosen, rejected] counts.
     ``agreement`` is the share of annotators for chosen; real data with weighted votes sometimes has
     it below one half. ``defect`` names what is wrong with the rejected response.
@@ -36,7 +45,7 @@ class Pair:
     chosen: str
     rejected: str
     id: str
-    group: str | None = None
+    group: str | list[str] | None = None
     subset: str | None = None
     preference_strength: float | None = None
     votes: list[int] | None = None
@@ -47,6 +56,13 @@ class Pair:
     def prompt_key(self) -> str:
         """The ``prompt_key`` of this pair's prompt."""
         return prompt_key(self.prompt)
+
+    @property
+    def groups(self) -> list[str]:
+        """The values of ``group``: none, one or several."""
+        if self.group is None:
+            return []
+        return [self.group] if isinstance(self.group, str) else self.group
 
     @property
     def label(self) -> float:

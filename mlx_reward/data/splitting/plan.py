@@ -34,15 +34,15 @@ def plan_splits(
     Pairs whose prompts are in ``benchmark`` are left out. ``folder`` is for temporary files.
     """
     prompts = Prompts(folder, settings.near_duplicates)
-    prompt_of_pair, group_of_pair = _number(pairs, prompts)
+    prompt_of_pair, groups_of_prompts = _number(pairs, prompts)
     own = len(prompts)  # the prompts of the pairs come first, those of the benchmark behind them
     benchmark_prompts = np.array([prompts.add(prompt) for prompt in benchmark], dtype=np.int64)
     links = prompts.links()
     related = components(len(prompts), links)
     excluded = np.isin(related[prompt_of_pair], related[benchmark_prompts])
     together = components(
-        own + group_of_pair.max(initial=-1) + 1,
-        _link_groups(links, own, prompt_of_pair, group_of_pair),
+        own + groups_of_prompts[:, 1].max(initial=-1) + 1,
+        _link_groups(links, own, groups_of_prompts),
     )
     label = together[prompt_of_pair]
     kept, first, sizes = np.unique(label[~excluded], return_index=True, return_counts=True)
@@ -74,33 +74,29 @@ def plan_splits(
 def _number(
     pairs: Iterable[Pair], prompts: Prompts
 ) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
-    """Return the number of each pair's prompt (P,), and that of its group (P,), -1 without one."""
+    """Return the number of each pair's prompt (P,), and (prompt, group) for the groups of pairs."""
     prompt_of_pair = array("q")
-    group_of_pair = array("q")
-    groups: dict[str, int] = {}
+    groups_of_prompts = array("q")
+    numbers: dict[str, int] = {}
     for pair in pairs:
-        prompt_of_pair.append(prompts.add(pair.prompt))
-        if pair.group is None:
-            group_of_pair.append(-1)
-        else:
-            group_of_pair.append(groups.setdefault(pair.group, len(groups)))
+        prompt = prompts.add(pair.prompt)
+        prompt_of_pair.append(prompt)
+        for group in pair.groups:
+            groups_of_prompts.extend((prompt, numbers.setdefault(group, len(numbers))))
     if not prompt_of_pair:
         raise InputError("there are no pairs to split")
-    return np.frombuffer(prompt_of_pair, np.int64), np.frombuffer(group_of_pair, np.int64)
+    flat = np.array(groups_of_prompts, np.int64)
+    return np.frombuffer(prompt_of_pair, np.int64), flat.reshape(-1, 2)
 
 
 def _link_groups(
-    links: "np.ndarray[Any, Any]",
-    own: int,
-    prompt_of_pair: "np.ndarray[Any, Any]",
-    group_of_pair: "np.ndarray[Any, Any]",
+    links: "np.ndarray[Any, Any]", own: int, groups_of_prompts: "np.ndarray[Any, Any]"
 ) -> "np.ndarray[Any, Any]":
-    """Return the links between the ``own`` prompts, and links from each prompt to its group.
+    """Return the links between the ``own`` prompts, and links from each prompt to its groups.
 
     Groups are numbered behind the prompts. Links by way of a benchmark's prompt do not count.
     """
-    grouped = group_of_pair >= 0
-    to_groups = np.stack([prompt_of_pair[grouped], own + group_of_pair[grouped]], axis=1)
+    to_groups = groups_of_prompts + np.array([0, own])
     return np.concatenate([links[(links < own).all(axis=1)], to_groups])
 
 

@@ -4,6 +4,7 @@ import itertools
 import os
 import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,9 @@ def settings(**changes: object) -> SplitSettings:
     return SplitSettings.model_validate(given | changes)
 
 
-def make(prompts: list[str | list[Message]], groups: list[str] | None = None) -> list[Pair]:
+def make(
+    prompts: list[str | list[Message]], groups: Sequence[str | list[str]] | None = None
+) -> list[Pair]:
     return [
         Pair(prompt=p, chosen="a", rejected="b", id=str(n), group=groups[n] if groups else None)
         for n, p in enumerate(prompts)
@@ -89,6 +92,15 @@ def test_the_values_of_group_by_are_not_shared(tmp_path: Path) -> None:
     groups = [f"g{n % 10}" for n in range(40)]
     splits = plan_splits(make(FILLER, groups), [], settings(), tmp_path).splits
     assert all(len({splits[n] for n in range(40) if groups[n] == g}) == 1 for g in set(groups))
+
+
+def test_a_prompt_of_several_groups_joins_them(tmp_path: Path) -> None:
+    groups: list[str | list[str]] = [f"g{n % 20}" for n in range(40)]
+    groups[0] = ["g0", "g1"]
+    for seed in range(10):
+        found = plan_splits(make(FILLER, groups), [], settings(seed=seed), tmp_path)
+        assert len({found.splits[n] for n in (0, 1, 20, 21)}) == 1
+        assert found.metrics["groups"] == 19
 
 
 def test_prompts_of_a_benchmark_are_left_out_but_not_their_whole_group(tmp_path: Path) -> None:
