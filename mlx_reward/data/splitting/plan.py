@@ -105,16 +105,16 @@ def _remedy(line: int, prompts: int, connected: bool) -> str:
 
     ``connected`` says whether any of its ``prompts`` are near duplicates or go on from another.
     """
-    causes = ["prompts with the same value of split.group_by"]
-    if connected:
-        causes.insert(0, "near duplicates, such as those of one template")
+    if prompts == 1:
+        cause, change = "one prompt", ""
+    elif connected:
+        cause = f"{prompts} prompts, joined by near duplicates, such as those of one template"
         change = "raise split.near_duplicates (null finds equal prompts only), "
     else:
-        change = ""
+        cause, change = f"{prompts} prompts with the same value of split.group_by", ""
     return (
-        f"that group begins in line {line} of rm_pairwise_train.jsonl and has {prompts} prompts "
-        f"({' or '.join(causes)}); {change}change split.valid_size and split.test_size, "
-        "or bring more prompts"
+        f"that group begins in line {line} of rm_pairwise_train.jsonl and has {cause}; {change}"
+        "change split.valid_size and split.test_size, or bring more prompts"
     )
 
 

@@ -126,8 +126,8 @@ def test_a_template_that_joins_all_prompts_is_told_with_its_remedy(tmp_path: Pat
     prompts = [f"{template} {n}" for n in range(100)]
     with pytest.raises(
         InputError,
-        match=r"that group begins in line 1 of rm_pairwise_train.jsonl and has 100 prompts \(near "
-        r"duplicates.*\); raise split.near_duplicates",
+        match=r"that group begins in line 1 of rm_pairwise_train.jsonl and has 100 prompts, "
+        r"joined by near duplicates.*; raise split.near_duplicates",
     ):
         plan_splits(make(prompts), [], settings(), tmp_path)
 
@@ -136,7 +136,7 @@ def test_a_large_value_of_group_by_is_told_by_its_line(tmp_path: Path) -> None:
     """Line 4 is the first of its group; line 1 is left out, but counts."""
     groups = ["a", "b", "c", *["big"] * 37]
     with pytest.raises(
-        InputError, match=r"begins in line 4 .* 37 prompts \(prompts with"
+        InputError, match=r"begins in line 4 .* 37 prompts with the same value"
     ) as caught:
         plan_splits(make(FILLER, groups), FILLER[:1], settings(), tmp_path)
     assert "near_duplicates" not in str(caught.value)
