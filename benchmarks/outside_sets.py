@@ -12,17 +12,17 @@ from typing import Any
 
 from mlx_reward.engine.ensemble import mean_and_deviation
 from mlx_reward.engine.load import load
-from mlx_reward.evaluation.benchmark_sets.measure import measure, name
+from mlx_reward.evaluation.benchmark_sets.measure import measure, names
 from mlx_reward.utils.arrays import Array
 
 ROOT = Path(__file__).parents[1]
 SHOWN = ("score", "accuracy", "spearman", "kendall", "ndcg", "best_of_n_regret")
 
 
-def show(source: str, metrics: dict[str, Any]) -> None:
+def show(name: str, metrics: dict[str, Any]) -> None:
     """Print the metrics of one file, with their intervals, and those of its parts."""
     questions = f"{metrics['questions']} questions, {metrics['unusable']} unusable"
-    print(f"{name(source)}: {metrics['kind']}, {questions}")
+    print(f"{name}: {metrics['kind']}, {questions}")
     for key in SHOWN:
         if key not in metrics:
             continue
@@ -42,8 +42,9 @@ def main() -> None:
     def score(texts: Sequence[list[int]]) -> Array:
         return mean_and_deviation(model.ensemble.score(texts))[0]
 
-    for source in sys.argv[1:]:
-        show(source, measure(source, model.renderer, score))
+    sources = sys.argv[1:]
+    for name, source in zip(names(sources), sources, strict=True):
+        show(name, measure(source, model.renderer, score))
 
 
 if __name__ == "__main__":

@@ -11,23 +11,27 @@ from typing import Any
 
 import numpy as np
 
-from mlx_reward.data.pair import Pair
+from mlx_reward.data.pair import Pair, one_or_several
 
 NO_VOTES = -1  # stands for the votes of a pair that carries none
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """What becomes of one of several pairs of the same two responses."""
+    """What becomes of one of several pairs of the same two responses.
+
+    ``votes`` and ``group`` are those of all of them together.
+    """
 
     kept: bool
     votes: list[int] | None
+    group: str | list[str] | None
     kind: str  # "duplicate" or "contradiction"
     reason: str
 
 
 class PairIndex:
-    """Remembers 37 bytes of every pair: its two responses, which of them won, its votes, its place.
+    """Remembers 41 bytes of every pair: its responses, which of them won, its votes, group, place.
 
     The two responses are told apart by their alphabetical order, whichever is chosen: "low" is the
     one that comes first.
@@ -41,6 +45,8 @@ class PairIndex:
         self._files: dict[str, int] = {}
         self._file = array("I")  # index into the keys of _files
         self._line = array("Q")
+        self._groups: dict[tuple[str, ...], int] = {}
+        self._group = array("I")  # index into the keys of _groups
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -54,6 +60,7 @@ class PairIndex:
         file, line = place
         self._file.append(self._files.setdefault(file, len(self._files)))
         self._line.append(line)
+        self._group.append(self._groups.setdefault(tuple(pair.groups), len(self._groups)))
         low, high = sorted((pair.chosen, pair.rejected))
         self._keys.append(_digest(pair.prompt_key, low, high))
         self._low_won.append(pair.chosen == low)
@@ -75,8 +82,10 @@ class PairIndex:
         All others stay as they are.
         """
         found: dict[int, Resolution] = {}
+        groups = list(self._groups)
         for numbers in self._repeated():
-            found |= self._resolve(numbers)
+            group = one_or_several(name for i in numbers for name in groups[self._group[i]])
+            found |= self._resolve(numbers, group)
         return found
 
     def _repeated(self) -> Iterator[list[int]]:
@@ -90,7 +99,7 @@ class PairIndex:
         for start, end in zip(starts[several].tolist(), ends[several].tolist(), strict=True):
             yield order[start:end].tolist()
 
-    def _resolve(self, numbers: list[int]) -> dict[int, Resolution]:
+    def _resolve(self, numbers: list[int], group: str | list[str] | None) -> dict[int, Resolution]:
         """Keep the first pair of the response with more votes; none where both have as many."""
         winners = {self._low_won[i] for i in numbers}
         votes = self._count(numbers)
@@ -100,7 +109,7 @@ class PairIndex:
             reason = "the same pair came before"
         elif votes[0] == votes[1]:
             reason = "as many votes for one response as for the other"
-            return {i: Resolution(False, None, "contradiction", reason) for i in numbers}
+            return {i: Resolution(False, None, None, "contradiction", reason) for i in numbers}
         else:
             winner = int(votes[1] > votes[0])
             kind = "contradiction"
@@ -112,6 +121,7 @@ class PairIndex:
             i: Resolution(
                 kept=i == first,
                 votes=counted if i == first and (any_votes or kind == "contradiction") else None,
+                group=group,
                 kind=kind,
                 reason=reason,
             )

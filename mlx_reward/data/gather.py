@@ -90,7 +90,8 @@ def resolve(gathered: Gathered) -> Iterator[Pair]:
             if resolution is None:
                 yield pair
             elif resolution.kept:
-                yield pair if resolution.votes is None else replace(pair, votes=resolution.votes)
+                votes = pair.votes if resolution.votes is None else resolution.votes
+                yield replace(pair, votes=votes, group=resolution.group)
             else:
                 file, line = gathered.index.place(number)
                 item = SetAside(file, line, resolution.kind, resolution.reason)

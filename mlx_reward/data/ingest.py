@@ -10,7 +10,7 @@ from mlx_reward.data.formats.convert import Found
 from mlx_reward.data.formats.groups import ranked
 from mlx_reward.data.formats.pair_row import RatedResponse
 from mlx_reward.data.formats.row import BadRow, Row, Tie, encodable
-from mlx_reward.data.pair import Pair
+from mlx_reward.data.pair import Pair, one_or_several
 from mlx_reward.data.ratings import Ratings
 from mlx_reward.data.sources.source import Place
 
@@ -72,7 +72,10 @@ def _from_row(
 
 
 def _from_ratings(group: list[tuple[RatedResponse, dict[str, Any]]]) -> Iterator[Item]:
-    """Yield the pairs of rated responses to one prompt, with place, id and group of the first."""
+    """Yield the pairs of rated responses to one prompt, with place and id of the first.
+
+    They are of the groups of all rows.
+    """
     first, origin = group[0]
     file, line = origin["place"]
     place: Place = (file, line)
@@ -87,11 +90,12 @@ def _from_ratings(group: list[tuple[RatedResponse, dict[str, Any]]]) -> Iterator
     except BadRow as error:
         yield _set_aside(place, "bad", error)
         return
+    groups = one_or_several(own["group"] for _, own in group if own["group"] is not None)
     for number, item in enumerate(found):
         if isinstance(item, Tie):
             yield _set_aside(place, "tie", item)
         else:
-            yield place, Pair(**item, id=f"{origin['id']}/{number}", group=origin["group"])
+            yield place, Pair(**item, id=f"{origin['id']}/{number}", group=groups)
 
 
 def _set_aside(place: Place, kind: str, reason: object) -> Item:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,23 @@ def prompt_key(prompt: Prompt) -> str:
     return json.dumps([[m["role"], m["content"]] for m in as_messages(prompt)])
 
 
+def one_or_several(groups: Iterable[str]) -> str | list[str] | None:
+    """Return what ``Pair.group`` is for ``groups``, in which a group may occur more than once."""
+    different = sorted(set(groups))
+    if len(different) < 2:
+        return different[0] if different else None
+    return different
+
+
 @dataclasses.dataclass(frozen=True)
 class Pair:
     """A prompt and the two responses that were compared. Optional fields are None where unknown.
 
-    ``group`` is the value of the field that ``split.group_by`` names. ``cluster``, which stage
-    ``split`` sets, is the same for pairs whose prompts are equal, nearly equal or of one group:
-    the unit that is drawn, split and tested. ``score_chosen`` and ``score_rejected`` are those of
-    the two responses in the ranked list that the pair comes from. ``preference_strength`` says
+    ``group`` is the value of the field that ``split.group_by`` names, or a list of them where the
+    rows that the pair comes from differ in it. ``cluster``, which stage ``split`` sets, is the same
+    for pairs whose prompts are equal, nearly equal or of one group: the unit that is drawn, split
+    and tested. ``score_chosen`` and ``score_rejected`` are those of the two responses in the ranked
+    list that the pair comes from. ``preference_strength`` says
     how much better chosen is, in the data's own units. ``votes`` are [chosen, rejected] counts.
     ``agreement`` is the share of annotators for chosen; real data with weighted votes sometimes has
     it below one half. ``defect`` names what is wrong with the rejected response.
@@ -39,7 +48,7 @@ class Pair:
     chosen: str
     rejected: str
     id: str
-    group: str | None = None
+    group: str | list[str] | None = None
     cluster: str | None = None
     subset: str | None = None
     preference_strength: float | None = None
@@ -58,6 +67,13 @@ class Pair:
     def cluster_key(self) -> str:
         """The pair's cluster; its prompt alone where stage ``split`` has not seen it."""
         return self.prompt_key if self.cluster is None else self.cluster
+
+    @property
+    def groups(self) -> list[str]:
+        """The values of ``group``: none, one or several."""
+        if self.group is None:
+            return []
+        return [self.group] if isinstance(self.group, str) else self.group
 
     @property
     def label(self) -> float:

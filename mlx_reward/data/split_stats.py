@@ -1,16 +1,15 @@
 """What the splits are like: the metrics of metrics/split.json, on an even sample of many pairs."""
 
-import re
 from collections.abc import Iterable
 
 import numpy as np
 
 from mlx_reward.data.chat import Renderer, TooLong
 from mlx_reward.data.pair import Pair, Prompt
+from mlx_reward.data.splitting.shingles import vocabulary
 from mlx_reward.utils.progress import bar
 
 SAMPLE_SIZE = 2000
-_WORD = re.compile(r"\w+")
 Metrics = dict[str, int | float]
 
 
@@ -60,8 +59,5 @@ def _length(renderer: Renderer, prompt: Prompt, response: str) -> int:
 
 def _words(pairs: list[Pair]) -> set[str]:
     return {
-        word
-        for pair in pairs
-        for text in (pair.chosen, pair.rejected)
-        for word in _WORD.findall(text.lower())
+        word for pair in pairs for text in (pair.chosen, pair.rejected) for word in vocabulary(text)
     }

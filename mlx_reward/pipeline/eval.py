@@ -9,7 +9,7 @@ from mlx_reward.data.pair import read_pairs
 from mlx_reward.engine.ensemble import mean_and_deviation
 from mlx_reward.engine.load import load
 from mlx_reward.evaluation.baselines import bag_of_words_margins
-from mlx_reward.evaluation.benchmark_sets.measure import measure, name
+from mlx_reward.evaluation.benchmark_sets.measure import measure, names
 from mlx_reward.evaluation.calibration import Calibrator
 from mlx_reward.evaluation.metric_table import compute
 from mlx_reward.evaluation.plot_rows import plot_rows
@@ -53,7 +53,10 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
     )
     metrics = compute(predictions)
     probe_metrics, examples = robustness(probes(test.pairs, settings.probes), renderer, score)
-    benchmarks = {name(source): measure(source, renderer, score) for source in settings.benchmarks}
+    benchmarks = {
+        name: measure(source, renderer, score)
+        for name, source in zip(names(settings.benchmarks), settings.benchmarks, strict=True)
+    }
     plots = plot_rows(predictions)
     caption = _caption(metrics)
 
@@ -72,6 +75,12 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
     print(caption + _chance(metrics))
     for warning in warnings(metrics, probe_metrics):
         print(f"warning: {warning}")
+    for name, found in benchmarks.items():
+        if found["unusable"]:
+            print(
+                f"warning: {name}: {found['unusable']} rows are not measured; "
+                f"the first: {found['unusable_first']}"
+            )
 
 
 def _caption(metrics: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Split pairs into train, valid and test, which share no prompt, near duplicate or group."""
 
 import tempfile
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def main() -> None:
 
 def split(settings: SplitSettings, max_seq_length: int, paths: Paths) -> None:
     """Write the three files of pairs, and how they compare with each other and the limit."""
-    plan = _plan(settings, paths)
+    unread: Counter[str] = Counter()
+    plan = _plan(settings, paths, unread)
     outputs = (paths.train, paths.valid, paths.test)
     sizes = dict(zip(SPLITS, deal_pairs(paths.pairs, outputs, plan), strict=True))
     train, _, test = (
@@ -57,13 +59,16 @@ def split(settings: SplitSettings, max_seq_length: int, paths: Paths) -> None:
     )
     if settings.exclude:
         print(f"{metrics['pairs_excluded']} pairs left out: their prompts occur in split.exclude")
+    for source, rows in unread.items():
+        if rows:
+            print(f"warning: split.exclude: no prompt was found in {rows} rows of {source}")
 
 
-def _plan(settings: SplitSettings, paths: Paths) -> SplitPlan:
-    """Decide for each pair which split it goes to."""
+def _plan(settings: SplitSettings, paths: Paths, unread: Counter[str]) -> SplitPlan:
+    """Decide for each pair which split it goes to; count rows without a prompt in ``unread``."""
     with paths.pairs.open("rb") as file:
         total = sum(1 for _ in file)
     pairs = bar(iterate_pairs(paths.pairs), total=total, what="prompts", unit="pair")
-    excluded = chain.from_iterable(read_prompts(source) for source in settings.exclude)
+    excluded = chain.from_iterable(read_prompts(source, unread) for source in settings.exclude)
     with tempfile.TemporaryDirectory(dir=paths.pairs.parent, prefix=".split.") as scratch:
         return plan_splits(pairs, excluded, settings, Path(scratch))

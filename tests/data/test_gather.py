@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mlx_reward.data.gather import Gathered, gather, resolve, set_aside_rows
@@ -37,6 +38,19 @@ def test_votes_of_repeated_pairs_are_added(tmp_path: Path) -> None:
     assert run([pair("a", "b", [2, 1]), pair("a", "b", [3, 0])], tmp_path)[0] == [
         ("a", "b", [5, 1])
     ]
+
+
+def test_a_repeated_pair_is_of_the_groups_of_all(tmp_path: Path) -> None:
+    """Else pairs of group y, one of which was dropped, might go to another split."""
+    grouped = [
+        replace(pair("a", "b"), group="x"),
+        replace(pair("a", "b"), group="y"),
+        replace(pair("a", "c"), group="x"),
+        replace(pair("a", "c"), group="x"),
+        pair("d", "e"),
+    ]
+    _, found = run(list(grouped), tmp_path)
+    assert [p.group for p in resolve(found)] == [["x", "y"], "x", None]
 
 
 def test_a_contradiction_goes_to_the_side_with_more_votes(tmp_path: Path) -> None:

@@ -106,6 +106,24 @@ def test_rated_responses_meet_wherever_they_stand(tmp_path: Path) -> None:
     assert [(r.line, r.kind) for r in found if isinstance(r, SetAside)] == [(2, "tie"), (4, "bad")]
 
 
+def test_rated_responses_are_of_the_groups_of_all_their_rows(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": prompt, "response": response, "score": score, "doc": doc}
+        for prompt, response, score, doc in (
+            ("q", "a", 1, "d2"),
+            ("q", "b", 2, "d1"),
+            ("z", "c", 1, "d2"),
+            ("z", "d", 2, "d2"),
+        )
+    ]
+    found = take(rows, tmp_path, group_by="doc")
+    pairs = [item for item in found if isinstance(item, Pair)]
+    assert [(p.prompt, p.group, p.groups) for p in pairs] == [
+        ("q", ["d1", "d2"], ["d1", "d2"]),
+        ("z", "d2", ["d2"]),
+    ]
+
+
 def test_rows_round_trip(tmp_path: Path) -> None:
     first = take(ROWS, tmp_path)[0]
     assert isinstance(first, Pair)

@@ -39,3 +39,9 @@ def test_a_sample_is_even_and_bounded() -> None:
 
 def test_vocabulary_overlap_counts_different_words_once() -> None:
     assert vocabulary_overlap([pair("A b", "c")], [pair("a a a", "d")]) == 0.5
+
+
+def test_vocabulary_of_a_script_without_spaces_is_pairs_of_characters() -> None:
+    """By hand: of 量子, 子力, 力学, 学家 and x, train has all but 学家."""
+    train = [pair("量子力学是物理", "x")]
+    assert vocabulary_overlap(train, [pair("量子力学家", "x")]) == 4 / 5

@@ -5,6 +5,7 @@ Single files for presets, whole datasets through the library ``datasets``.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import hf_hub_download
 
@@ -38,12 +39,7 @@ def read_dataset(
     repo: str, config: str | None, split: str | None, revision: str | None
 ) -> Iterator[tuple[int, Row]]:
     """Yield (row number, row) of one split of a dataset on the hub."""
-    try:
-        import datasets
-    except ImportError:
-        raise InputError(
-            "data.source: datasets of the hub need an extra; run `pip install 'mlx-reward[hub]'`"
-        ) from None
+    datasets = _library()
     try:
         found = datasets.load_dataset(
             repo, config, split=split or "train", revision=revision, cache_dir=CACHE
@@ -51,6 +47,25 @@ def read_dataset(
     except Exception as error:  # of the library, the file system and the HTTP client beneath
         raise _failed(repo, revision, error) from None
     yield from enumerate(found, 1)
+
+
+def split_names(repo: str) -> list[str]:
+    """Return the names of a dataset's splits, at least one."""
+    datasets = _library()
+    try:
+        return list(datasets.get_dataset_split_names(repo))
+    except Exception as error:  # as above
+        raise _failed(repo, None, error) from None
+
+
+def _library() -> Any:
+    try:
+        import datasets
+    except ImportError:
+        raise InputError(
+            "data.source: datasets of the hub need an extra; run `pip install 'mlx-reward[hub]'`"
+        ) from None
+    return datasets
 
 
 def _failed(what: str, revision: str | None, error: Exception) -> InputError:

@@ -1,95 +1,140 @@
-"""Prompts that are nearly the same: MinHash over word pairs, and locality-sensitive hashing.
+"""Prompts that are nearly the same: those whose shingles have a high Jaccard similarity.
 
-Broder 1997, "On the resemblance and containment of documents".
+MinHash and locality-sensitive hashing find candidates (Broder 1997, "On the resemblance and
+containment of documents"; Leskovec et al., "Mining of Massive Datasets", chapter 3); each is then
+compared exactly.
 """
 
-import zlib
+from array import array
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from datasketch import MinHash
 
+from mlx_reward.data.splitting.forest import Forest
+from mlx_reward.data.splitting.shingles import hashed, shingles
+
 PERMUTATIONS = 128
-ROWS = 4  # of a band; 32 bands of 4 miss two texts of similarity 0.7 once in 5,000 times
-CHUNK = 4096  # signatures written or compared at once
+MISSED = 0.005  # of the pairs of exactly the similarity asked for, and fewer of those above it
+WINDOW = 100  # texts of one bucket with which each is compared
+CHUNK = 4096  # texts written, or pairs compared, at once
+
+Indices = npt.NDArray[np.int64]
 
 
 def _identity(value: Any) -> Any:
     return value
 
 
-_EMPTY = MinHash(PERMUTATIONS, seed=1, hashfunc=_identity)  # word pairs come hashed
+_EMPTY = MinHash(PERMUTATIONS, seed=1, hashfunc=_identity)  # shingles come hashed
 
 
-def signature(text: str) -> "np.ndarray[Any, np.dtype[np.uint32]]":
-    """Return the MinHash signature (PERMUTATIONS,) of ``text``.
+def signature(hashes: "npt.NDArray[np.uint32]") -> "npt.NDArray[np.uint32]":
+    """Return the MinHash signature (PERMUTATIONS,) of the hashed shingles of a text.
 
-    The share of equal entries of two signatures estimates the Jaccard similarity of the texts' word
-    pairs. A text of one word is hashed whole.
+    The share of equal entries of two signatures estimates the Jaccard similarity.
     """
-    words = text.encode().split()
-    hashes = [zlib.crc32(a + b" " + b) for a, b in pairwise(words)]
     sketch = _EMPTY.copy()
-    sketch.update_batch(hashes or [zlib.crc32(text.encode())])
+    sketch.update_batch(hashes.tolist())
     return np.asarray(sketch.hashvalues, np.uint32)
 
 
-class Signatures:
-    """Signatures of many texts, kept in a file of ``folder``: 512 bytes a text."""
+def rows_of_a_band(similarity: float) -> int:
+    """Return how many entries of the signature a band has: two texts with an equal band compare.
+
+    It is the longest band, and so the fewest candidates, with which at most MISSED of the pairs of
+    that ``similarity`` have no band in common, or 1. datasketch weighs both errors over all
+    similarities instead, and misses half of the pairs that just reach the threshold.
+    """
+    found = 1
+    for rows in range(1, PERMUTATIONS + 1):
+        bands = PERMUTATIONS // rows
+        if (1 - similarity**rows) ** bands <= MISSED:
+            found = rows
+    return found
+
+
+class NearDuplicates:
+    """Many texts, kept in files of ``folder``: 512 bytes, and 4 more for each shingle."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "signatures"
-        self._path.write_bytes(b"")
-        self._unwritten: list[bytes] = []
-        self._count = 0
+        self._signatures = folder / "signatures"
+        self._shingles = folder / "shingles"
+        self._signatures.write_bytes(b"")
+        self._shingles.write_bytes(b"")
+        self._unwritten: list[npt.NDArray[np.uint32]] = []
+        self._ends = array("Q", [0])  # of each text's shingles in their file
 
     def add(self, text: str) -> None:
         """Add a text; they are numbered from 0 in the order in which they are added."""
-        self._unwritten.append(signature(text).tobytes())
-        self._count += 1
+        hashes = hashed(shingles(text))
+        self._unwritten.append(hashes)
+        self._ends.append(self._ends[-1] + len(hashes))
         if len(self._unwritten) == CHUNK:
             self._write()
 
-    def near(self, similarity: float) -> Iterator[tuple[int, int]]:
-        """Yield the numbers of two texts that are at least as similar.
+    def links(self, similarity: float) -> Iterator[tuple[int, int]]:
+        """Yield pairs of numbers that connect the texts which are at least that similar.
 
-        Of texts with an equal band, each is compared with the first and with the one before only.
+        Of texts that are connected already, no more pairs are yielded.
         """
-        if self._count < 2:
+        count = len(self._ends) - 1
+        if count < 2:
             return
         self._write()
-        table = np.memmap(self._path, np.uint32, "r", shape=(self._count, PERMUTATIONS))
-        for band in range(0, PERMUTATIONS, ROWS):
-            later, earlier = _candidates(np.ascontiguousarray(table[:, band : band + ROWS]))
-            for start in range(0, len(later), CHUNK):
-                a = later[start : start + CHUNK]
-                b = earlier[start : start + CHUNK]
-                alike = (table[a] == table[b]).mean(axis=1) >= similarity
-                yield from zip(a[alike].tolist(), b[alike].tolist(), strict=True)
+        table = np.memmap(self._signatures, np.uint32, "r", shape=(count, PERMUTATIONS))
+        shingles = np.memmap(self._shingles, np.uint32, "r")
+        forest = Forest(count)
+        rows = rows_of_a_band(similarity)
+        # An estimate is off by more than four standard deviations once in 16,000 times.
+        slack = 4 * np.sqrt(similarity * (1 - similarity) / PERMUTATIONS)
+        for band in range(0, PERMUTATIONS - rows + 1, rows):
+            entries = np.ascontiguousarray(table[:, band : band + rows])
+            for a, b in _candidates(entries, forest):
+                alike = (table[a] == table[b]).mean(axis=1) >= similarity - slack
+                for one, other in zip(a[alike].tolist(), b[alike].tolist(), strict=True):
+                    if self._jaccard(shingles, one, other) >= similarity:
+                        forest.join(one, other)
+                        yield one, other
+
+    def _jaccard(self, shingles: "npt.NDArray[np.uint32]", one: int, other: int) -> float:
+        a = shingles[self._ends[one] : self._ends[one + 1]]
+        b = shingles[self._ends[other] : self._ends[other + 1]]
+        shared = len(np.intersect1d(a, b, assume_unique=True))
+        return shared / (len(a) + len(b) - shared)
 
     def _write(self) -> None:
-        with self._path.open("ab") as file:
-            file.writelines(self._unwritten)
+        with self._signatures.open("ab") as file:
+            file.writelines(signature(hashes).tobytes() for hashes in self._unwritten)
+        with self._shingles.open("ab") as file:
+            file.writelines(hashes.tobytes() for hashes in self._unwritten)
         self._unwritten.clear()
 
 
 def _candidates(
-    band: "np.ndarray[Any, Any]",
-) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
-    """Return texts (a, b), a after b in number, whose entries in ``band`` (N, ROWS) are all equal.
+    band: "npt.NDArray[np.uint32]", forest: Forest
+) -> Iterator[tuple[Indices, Indices]]:
+    """Yield texts (a, b) in chunks whose entries in ``band`` (N, rows) are all equal.
 
-    Texts with equal entries form a bucket; b is the first of a's bucket, or the one before a.
+    Texts with equal entries form a bucket; each is paired with the WINDOW before it, but for those
+    that ``forest`` connects already.
     """
-    keys = band.view([("", band.dtype)] * ROWS).ravel()  # (N,) one comparable value a text
+    keys = band.view([("", band.dtype)] * band.shape[1]).ravel()  # (N,) one comparable value a text
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     begins_bucket = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-    bucket_start = np.maximum.accumulate(np.where(begins_bucket, np.arange(len(order)), 0))
-    places = np.flatnonzero(~begins_bucket)
-    with_first = np.stack([order[places], order[bucket_start[places]]], axis=1)
-    with_previous = np.stack([order[places], order[places - 1]], axis=1)
-    pairs = np.unique(np.concatenate([with_first, with_previous]), axis=0)
-    return pairs[:, 0], pairs[:, 1]
+    place = np.arange(len(order))
+    depth = place - np.maximum.accumulate(np.where(begins_bucket, place, 0))  # in the bucket
+    for distance in range(1, WINDOW + 1):
+        place = place[depth[place] >= distance]
+        if not len(place):
+            return
+        for start in range(0, len(place), CHUNK):
+            later = place[start : start + CHUNK]
+            a = order[later]
+            b = order[later - distance]
+            apart = forest.roots(a) != forest.roots(b)
+            yield a[apart], b[apart]

@@ -3,16 +3,25 @@
 import re
 import unicodedata
 
+import regex
+
 from mlx_reward.data.pair import Prompt
 
-_WORD = re.compile(r"\w+")
+_ASCII_WORD = re.compile(r"\w+")
+_WORD = regex.compile(r"\w+")  # with the vowel signs and accents that re's \w leaves out
 
 
 def normalise(text: str) -> str:
     """Return the words in lower case, one space between; text without a word stays as it is."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return " ".join(_WORD.findall(text.casefold())) or text.strip()
+    return " ".join(words(text)) or text.strip()
+
+
+def words(text: str) -> list[str]:
+    """Return the words of ``text`` in lower case; where a script has no spaces, its clauses."""
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
+    found: list[str] = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    return found
 
 
 def normal_turns(prompt: Prompt) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlx_reward.config.split import SplitSettings
 from mlx_reward.data.pair import Pair, Prompt
-from mlx_reward.data.splitting.allocate import allocate, counts
+from mlx_reward.data.splitting.allocate import Unplaceable, allocate, counts
 from mlx_reward.data.splitting.prompts import Prompts, components
 from mlx_reward.utils.errors import InputError
 
@@ -39,24 +39,30 @@ def plan_splits(
     Pairs whose prompts are in ``benchmark`` are left out. ``folder`` is for temporary files.
     """
     prompts = Prompts(folder, settings.near_duplicates)
-    prompt_of_pair, group_of_pair = _number(pairs, prompts)
+    prompt_of_pair, groups_of_prompts = _number(pairs, prompts)
     own = len(prompts)  # the prompts of the pairs come first, those of the benchmark behind them
     benchmark_prompts = np.array([prompts.add(prompt) for prompt in benchmark], dtype=np.int64)
     links = prompts.links()
     related = components(len(prompts), links)
     excluded = np.isin(related[prompt_of_pair], related[benchmark_prompts])
     together = components(
-        own + group_of_pair.max(initial=-1) + 1,
-        _link_groups(links, own, prompt_of_pair, group_of_pair),
+        own + groups_of_prompts[:, 1].max(initial=-1) + 1,
+        _link_groups(links, own, groups_of_prompts),
     )
     label = together[prompt_of_pair]
-    kept, sizes = np.unique(label[~excluded], return_counts=True)
+    kept, first, sizes = np.unique(label[~excluded], return_index=True, return_counts=True)
     if not len(kept):
         raise InputError(
             f"split.exclude: all {len(excluded)} pairs have prompts that occur in these files"
         )
     splits = np.full(len(excluded), EXCLUDED, np.uint8)
-    split_of_kept = _allocate(sizes.tolist(), settings)
+    try:
+        split_of_kept = _allocate(sizes.tolist(), settings)
+    except Unplaceable as error:
+        line = int(np.flatnonzero(~excluded)[first[error.group]]) + 1
+        own_prompts = np.unique(prompt_of_pair[label == kept[error.group]])
+        connected = len(own_prompts) > len(np.unique(related[own_prompts]))
+        raise InputError(f"{error}; {_remedy(line, len(own_prompts), connected)}") from None
     splits[~excluded] = split_of_kept[np.searchsorted(kept, label[~excluded])]
     return SplitPlan(
         splits,
@@ -74,34 +80,48 @@ def plan_splits(
 def _number(
     pairs: Iterable[Pair], prompts: Prompts
 ) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
-    """Return the number of each pair's prompt (P,), and that of its group (P,), -1 without one."""
+    """Return the number of each pair's prompt (P,), and (prompt, group) for the groups of pairs."""
     prompt_of_pair = array("q")
-    group_of_pair = array("q")
-    groups: dict[str, int] = {}
+    groups_of_prompts = array("q")
+    numbers: dict[str, int] = {}
     for pair in pairs:
-        prompt_of_pair.append(prompts.add(pair.prompt))
-        if pair.group is None:
-            group_of_pair.append(-1)
-        else:
-            group_of_pair.append(groups.setdefault(pair.group, len(groups)))
+        prompt = prompts.add(pair.prompt)
+        prompt_of_pair.append(prompt)
+        for group in pair.groups:
+            groups_of_prompts.extend((prompt, numbers.setdefault(group, len(numbers))))
     if not prompt_of_pair:
         raise InputError("there are no pairs to split")
-    return np.frombuffer(prompt_of_pair, np.int64), np.frombuffer(group_of_pair, np.int64)
+    flat = np.array(groups_of_prompts, np.int64)
+    return np.frombuffer(prompt_of_pair, np.int64), flat.reshape(-1, 2)
 
 
 def _link_groups(
-    links: "np.ndarray[Any, Any]",
-    own: int,
-    prompt_of_pair: "np.ndarray[Any, Any]",
-    group_of_pair: "np.ndarray[Any, Any]",
+    links: "np.ndarray[Any, Any]", own: int, groups_of_prompts: "np.ndarray[Any, Any]"
 ) -> "np.ndarray[Any, Any]":
-    """Return the links between the ``own`` prompts, and links from each prompt to its group.
+    """Return the links between the ``own`` prompts, and links from each prompt to its groups.
 
     Groups are numbered behind the prompts. Links by way of a benchmark's prompt do not count.
     """
-    grouped = group_of_pair >= 0
-    to_groups = np.stack([prompt_of_pair[grouped], own + group_of_pair[grouped]], axis=1)
+    to_groups = groups_of_prompts + np.array([0, own])
     return np.concatenate([links[(links < own).all(axis=1)], to_groups])
+
+
+def _remedy(line: int, prompts: int, connected: bool) -> str:
+    """Return what to do about the largest group, which begins at ``line``.
+
+    ``connected`` says whether any of its ``prompts`` are near duplicates or go on from another.
+    """
+    if prompts == 1:
+        cause, change = "one prompt", ""
+    elif connected:
+        cause = f"{prompts} prompts, joined by near duplicates, such as those of one template"
+        change = "raise split.near_duplicates (null finds equal prompts only), "
+    else:
+        cause, change = f"{prompts} prompts with the same value of split.group_by", ""
+    return (
+        f"that group begins in line {line} of rm_pairwise_train.jsonl and has {cause}; {change}"
+        "change split.valid_size and split.test_size, or bring more prompts"
+    )
 
 
 def _allocate(sizes: list[int], settings: SplitSettings) -> "np.ndarray[Any, Any]":

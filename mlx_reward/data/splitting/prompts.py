@@ -14,18 +14,18 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from mlx_reward.data.pair import Prompt
-from mlx_reward.data.splitting.near_duplicates import Signatures
+from mlx_reward.data.splitting.near_duplicates import NearDuplicates
 from mlx_reward.data.splitting.normalise import normal_turns
 
 
 class Prompts:
-    """Different prompts, numbered from 0; about 200 bytes each, and their signatures in a file."""
+    """Different prompts, numbered from 0; about 200 bytes each, and their shingles in files."""
 
     def __init__(self, folder: Path, similarity: float | None) -> None:
         self._numbers: dict[int, int] = {}
         self._beginnings = array("Q")  # digests of conversations with which others begin
         self._extending = array("I")  # the number of the prompt that goes on from each
-        self._signatures = Signatures(folder)
+        self._near = NearDuplicates(folder)
         self._similarity = similarity
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class Prompts:
         self._beginnings.extend(beginnings)
         self._extending.extend([number] * len(beginnings))
         if self._similarity is not None:
-            self._signatures.add("\n".join(turns))
+            self._near.add("\n".join(turns))
 
     def links(self) -> "np.ndarray[Any, Any]":
         """Return the numbers of prompts (E, 2) that belong together."""
@@ -56,7 +56,7 @@ class Prompts:
             if beginning is not None:
                 found.append((beginning, number))
         if self._similarity is not None:
-            found += self._signatures.near(self._similarity)
+            found += self._near.links(self._similarity)
         return np.array(found, dtype=np.int64).reshape(-1, 2)
 
 

@@ -17,8 +17,8 @@ Score = Callable[[Sequence[list[int]]], Array]  # from token ids of N texts to r
 def measure(source: str, renderer: Renderer, score: Score) -> Metrics:
     """Return the metrics of the benchmark file ``source``.
 
-    ``unusable`` counts the rows that cannot be read or do not fit into max_seq_length. InputError
-    where none is left.
+    ``unusable`` counts the rows that cannot be read or do not fit into max_seq_length, and
+    ``unusable_first`` says why the first could not be used. InputError where none is left.
     """
     questions, unusable = read_questions(source)
     kept: list[Question] = []
@@ -26,8 +26,8 @@ def measure(source: str, renderer: Renderer, score: Score) -> Metrics:
     for question in questions:
         try:
             rendered = [renderer.render(question.prompt, r).tokens for r in question.responses]
-        except TooLong:
-            unusable += 1
+        except TooLong as reason:
+            unusable.append(f"question {question.id}: {reason}")
             continue
         texts += rendered
         kept.append(question)
@@ -38,9 +38,17 @@ def measure(source: str, renderer: Renderer, score: Score) -> Metrics:
     starts = np.cumsum([len(question.responses) for question in kept])[:-1]
     rewards = np.split(score(texts), starts)  # one array for each question
     metrics = benchmark_metrics(list(zip(kept, rewards, strict=True)))
-    return metrics | {"unusable": unusable}
+    metrics |= {"unusable": len(unusable)}
+    return metrics | ({"unusable_first": unusable[0]} if unusable else {})
 
 
-def name(source: str) -> str:
-    """Return what metrics/benchmarks.json calls ``source``: its file name without endings."""
-    return Path(source).name.split(".")[0]
+def names(sources: Sequence[str]) -> list[str]:
+    """Return what metrics/benchmarks.json calls each of ``sources``.
+
+    It is the file's name without endings; where that names several of them, all that was given.
+    """
+    stems = [Path(source).name.split(".")[0] for source in sources]
+    return [
+        stem if stems.count(stem) == 1 else source
+        for stem, source in zip(stems, sources, strict=True)
+    ]

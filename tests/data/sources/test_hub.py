@@ -15,48 +15,58 @@ from tests.loopback import Site, serve
 
 SHA = "a" * 40
 ROWS = {
-    "train.jsonl": [{"prompt": f"q{n}", "chosen": "a", "rejected": "b"} for n in range(5)],
-    "test.jsonl": [{"prompt": "t", "chosen": "c", "rejected": "d"}],
+    "train": [{"prompt": f"q{n}", "chosen": "a", "rejected": "b"} for n in range(5)],
+    "validation": [{"prompt": "v", "chosen": "c", "rejected": "d"}],
+    "test": [{"prompt": "t", "chosen": "c", "rejected": "d"}],
 }
+
+
+def publish(site: Site, repo: str, *splits: str) -> None:
+    """Put a dataset onto the site, a file a split."""
+    files = {
+        f"{split}.jsonl": "".join(json.dumps(row) + "\n" for row in ROWS[split]).encode()
+        for split in splits
+    }
+    siblings = [{"rfilename": name} for name in files]
+    about = json.dumps({"id": repo, "sha": SHA, "siblings": siblings, "tags": []}).encode()
+    tree = [
+        {"type": "file", "path": name, "size": len(data), "oid": "b" * 40}
+        for name, data in files.items()
+    ]
+    site.pages |= {
+        f"/datasets/{repo}/resolve/{SHA}/{name}": data for name, data in files.items()
+    } | {
+        f"/api/datasets/{repo}": about,
+        f"/api/datasets/{repo}/revision/{SHA}": about,
+        f"/api/datasets/{repo}/revision/main": about,
+        f"/api/datasets/{repo}/tree/{SHA}": json.dumps(tree).encode(),
+    }
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
     with serve() as found:
-        files = {
-            name: "".join(json.dumps(row) + "\n" for row in rows).encode()
-            for name, rows in ROWS.items()
-        }
-        siblings = [{"rfilename": name} for name in files]
-        about = json.dumps({"id": "org/set", "sha": SHA, "siblings": siblings, "tags": []}).encode()
-        tree = [
-            {"type": "file", "path": name, "size": len(data), "oid": "b" * 40}
-            for name, data in files.items()
-        ]
-        found.pages = {
-            f"/datasets/org/set/resolve/{SHA}/{name}": data for name, data in files.items()
-        }
-        found.pages |= {
-            "/api/datasets/org/set": about,
-            f"/api/datasets/org/set/revision/{SHA}": about,
-        }
-        found.pages |= {f"/api/datasets/org/set/tree/{SHA}": json.dumps(tree).encode()}
+        publish(found, "org/set", "train", "test")
         found.headers = {"X-Repo-Commit": SHA, "Content-Type": "application/json"}
         yield found
+
+
+def environment(folder: Path, site: Site) -> dict[str, str]:
+    own = {"PYTHONPATH": str(ROOT), "HF_ENDPOINT": site.url, "HF_HOME": str(folder / "hub")}
+    return os.environ | own
 
 
 def run_data(folder: Path, site: Site, **changes: str) -> subprocess.CompletedProcess[str]:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["data"] |= changes
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "HF_ENDPOINT": site.url,
-        "HF_HOME": str(folder / "hub"),
-    }
-    command = [sys.executable, "-m", "stages.data"]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "stages.data"],
+        cwd=folder,
+        env=environment(folder, site),
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 
@@ -77,3 +87,44 @@ def test_a_dataset_that_is_not_there_is_one_line(tmp_path: Path, site: Site) -> 
     assert answer.returncode == 1
     (line,) = answer.stderr.splitlines()
     assert line.startswith("error: data.source: org/typo at revision main could not be had")
+
+
+PROMPTS = """
+import sys
+from mlx_reward.data.sources.benchmarks import all_rows, benchmark_rows
+from mlx_reward.utils.errors import InputError
+
+for read, source in (
+    (benchmark_rows, "org/set"),
+    (benchmark_rows, "org/all:validation"),
+    (benchmark_rows, "org/one"),
+    (all_rows, "org/set"),
+    (all_rows, "org/all:validation"),
+    (benchmark_rows, "org/no-test"),
+):
+    try:
+        print(*(row["prompt"] for _, row in read(source)))
+    except InputError as error:
+        print(error)
+"""
+
+
+def test_a_benchmark_is_its_test_split_unless_named(tmp_path: Path, site: Site) -> None:
+    publish(site, "org/all", "train", "validation", "test")
+    publish(site, "org/one", "train")
+    publish(site, "org/no-test", "train", "validation")
+    answer = subprocess.run(
+        [sys.executable, "-c", PROMPTS],
+        env=environment(tmp_path, site),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert answer.stdout.splitlines() == [
+        "t",
+        "v",
+        "q0 q1 q2 q3 q4",
+        "q0 q1 q2 q3 q4 t",
+        "v",
+        "org/no-test has the splits train, validation; name one, as in org/no-test:validation",
+    ], answer.stderr

@@ -39,7 +39,7 @@ def test_a_cluster_is_the_pairs_that_had_to_share_a_split(tmp_path: Path) -> Non
         pair(3, "two", "a"),
         pair(4, "three"),
         pair(5, "three"),
-        *(pair(n, f"question {n}") for n in range(6, 20)),
+        *(pair(n, f"question {n}") for n in range(6, 60)),
     ]
     splits = dealt(pairs, tmp_path)
     clusters = {p.id: p.cluster for rows in splits for p in rows}
@@ -50,7 +50,7 @@ def test_a_cluster_is_the_pairs_that_had_to_share_a_split(tmp_path: Path) -> Non
 
 
 def test_rows_keep_their_fields_and_excluded_ones_go_nowhere(tmp_path: Path) -> None:
-    pairs = [pair(n, f"question {n}") for n in range(20)]
+    pairs = [pair(n, f"question {n}") for n in range(60)]
     splits = dealt(pairs, tmp_path, benchmark=["question 3", "question 4"])
     kept = {p.id: p for rows in splits for p in rows}
     assert kept.keys() == {p.id for p in pairs} - {"p3", "p4"}

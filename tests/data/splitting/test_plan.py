@@ -1,10 +1,10 @@
 """No leaks: what belongs together shares a split, by a search of its own through the pairs."""
 
 import itertools
-import json
 import os
 import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,6 @@ from mlx_reward.data.ingest import ingest
 from mlx_reward.data.pair import Message, Pair
 from mlx_reward.data.ratings import Ratings
 from mlx_reward.data.sources.source import open_source
-from mlx_reward.data.splitting.benchmarks import read_prompts
-from mlx_reward.data.splitting.near_duplicates import Signatures
-from mlx_reward.data.splitting.normalise import normalise
 from mlx_reward.data.splitting.plan import EXCLUDED, plan_splits
 from mlx_reward.data.splitting.prompts import Prompts
 from mlx_reward.utils.errors import InputError
@@ -31,14 +28,16 @@ def settings(**changes: object) -> SplitSettings:
         "group_by": None,
         "near_duplicates": 0.7,
         "exclude": [],
-        "valid_size": 0.2,
-        "test_size": 0.2,
+        "valid_size": 0.25,
+        "test_size": 0.25,
         "seed": 0,
     }
     return SplitSettings.model_validate(given | changes)
 
 
-def make(prompts: list[str | list[Message]], groups: list[str] | None = None) -> list[Pair]:
+def make(
+    prompts: list[str | list[Message]], groups: Sequence[str | list[str]] | None = None
+) -> list[Pair]:
     return [
         Pair(prompt=p, chosen="a", rejected="b", id=str(n), group=groups[n] if groups else None)
         for n, p in enumerate(prompts)
@@ -95,6 +94,15 @@ def test_the_values_of_group_by_are_not_shared(tmp_path: Path) -> None:
     assert all(len({splits[n] for n in range(40) if groups[n] == g}) == 1 for g in set(groups))
 
 
+def test_a_prompt_of_several_groups_joins_them(tmp_path: Path) -> None:
+    groups: list[str | list[str]] = [f"g{n % 20}" for n in range(40)]
+    groups[0] = ["g0", "g1"]
+    for seed in range(10):
+        found = plan_splits(make(FILLER, groups), [], settings(seed=seed), tmp_path)
+        assert len({found.splits[n] for n in (0, 1, 20, 21)}) == 1
+        assert found.metrics["groups"] == 19
+
+
 def test_prompts_of_a_benchmark_are_left_out_but_not_their_whole_group(tmp_path: Path) -> None:
     groups = [f"g{n % 10}" for n in range(40)]
     found = plan_splits(
@@ -106,17 +114,6 @@ def test_prompts_of_a_benchmark_are_left_out_but_not_their_whole_group(tmp_path:
         plan_splits(make(FILLER), FILLER, settings(), tmp_path)
 
 
-def test_benchmarks_are_read_in_any_format_and_a_missing_one_is_told_by_its_setting(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "bench.json").write_text(
-        json.dumps([{"prompt": "q", "chosen": ["a"], "rejected": ["b"]}, {"id": 1}])
-    )
-    assert list(read_prompts(str(tmp_path / "bench.json"))) == ["q"]
-    with pytest.raises(InputError, match="split.exclude: nowhere.jsonl: not there"):
-        list(read_prompts("nowhere.jsonl"))
-
-
 def test_the_same_seed_gives_the_same_split_and_another_another(tmp_path: Path) -> None:
     splits = [
         plan_splits(make(FILLER), [], settings(seed=s), tmp_path).splits.tolist() for s in (0, 0, 1)
@@ -124,39 +121,32 @@ def test_the_same_seed_gives_the_same_split_and_another_another(tmp_path: Path) 
     assert splits[0] == splits[1] != splits[2]
 
 
+def test_a_template_that_joins_all_prompts_is_told_with_its_remedy(tmp_path: Path) -> None:
+    template = " ".join(f"word{n}" for n in range(150))
+    prompts = [f"{template} {n}" for n in range(100)]
+    with pytest.raises(
+        InputError,
+        match=r"that group begins in line 1 of rm_pairwise_train.jsonl and has 100 prompts, "
+        r"joined by near duplicates.*; raise split.near_duplicates",
+    ):
+        plan_splits(make(prompts), [], settings(), tmp_path)
+
+
+def test_a_large_value_of_group_by_is_told_by_its_line(tmp_path: Path) -> None:
+    """Line 4 is the first of its group; line 1 is left out, but counts."""
+    groups = ["a", "b", "c", *["big"] * 37]
+    with pytest.raises(
+        InputError, match=r"begins in line 4 .* 37 prompts with the same value"
+    ) as caught:
+        plan_splits(make(FILLER, groups), FILLER[:1], settings(), tmp_path)
+    assert "near_duplicates" not in str(caught.value)
+
+
 def test_no_pairs_and_too_few_groups_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there are no pairs to split"):
         plan_splits([], [], settings(), tmp_path)
     with pytest.raises(InputError, match="too few"):
         plan_splits(make(["a", "a", "a"]), [], settings(), tmp_path)
-
-
-def test_near_duplicates_are_found_at_the_similarity_asked_for(tmp_path: Path) -> None:
-    """Against the exact Jaccard similarity of word pairs, on texts changed word by word."""
-    words = [f"w{n}" for n in range(60)]
-    texts = [words[:k] + [f"x{n}" for n in range(60 - k)] for k in range(60, 20, -2)]
-    table = Signatures(tmp_path)
-    for text in texts:
-        table.add(" ".join(text))
-    near = set(table.near(0.7))
-
-    def shingles(text: list[str]) -> set[tuple[str, str]]:
-        return set(itertools.pairwise(text))
-
-    checked = set()
-    for n in range(1, len(texts)):
-        first, other = shingles(texts[0]), shingles(texts[n])
-        similarity = len(first & other) / len(first | other)
-        if abs(similarity - 0.7) > 0.15:  # the estimate's own spread is 0.04
-            assert ((n, 0) in near) == (similarity > 0.7), (n, similarity)
-            checked.add(similarity > 0.7)
-    assert checked == {True, False}
-
-
-@pytest.mark.parametrize("text", ["?!", "  ...  ", "😀", "ß STRASSE", "ＡＢＣ"])
-def test_normalised_text_is_never_empty_and_stays_as_it_is(text: str) -> None:
-    assert normalise(text)
-    assert normalise(normalise(text)) == normalise(text)
 
 
 def test_ten_thousand_turns_are_not_slow_and_find_their_beginning(tmp_path: Path) -> None:

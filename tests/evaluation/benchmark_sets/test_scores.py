@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from mlx_reward.data.chat import Renderer
-from mlx_reward.evaluation.benchmark_sets.measure import measure, name
+from mlx_reward.evaluation.benchmark_sets.measure import measure, names
 from mlx_reward.evaluation.benchmark_sets.questions import Question, read_questions
 from mlx_reward.evaluation.benchmark_sets.scores import benchmark_metrics
 from mlx_reward.utils.errors import InputError
 from tests import tiny
+from tests.evaluation.benchmark_sets.random_scores import BENCHMARKS
+
+OFFICIAL = json.loads(Path(__file__).with_name("official_scores.json").read_text())
 
 
 def question(
@@ -86,14 +89,47 @@ def test_reward_bench_2_shares_the_point_between_the_best() -> None:
 def test_rm_bench_has_a_matrix_of_styles() -> None:
     """A model that prefers what is fancier: easy pairs right, hard ones wrong.
 
-    Equal styles are tied and so right.
+    Equal styles are tied and so wrong.
     """
     found = benchmark_metrics(scored((question(3, 6, "chat"), [1, 2, 3, 1, 2, 3])))
     assert found["kind"] == "rm_bench"
-    assert (found["easy"], found["normal"], found["hard"]) == (1.0, 1.0, 0.0)
-    assert found["matrix"]["concise"] == {"concise": 1.0, "detailed": 0.0, "markdown": 0.0}
-    assert found["score"] == pytest.approx(2 / 3)
+    assert (found["easy"], found["normal"], found["hard"]) == (1.0, 0.0, 0.0)
+    assert found["matrix"]["detailed"] == {"concise": 1.0, "detailed": 0.0, "markdown": 0.0}
+    assert found["score"] == pytest.approx(1 / 3)
     assert found["subsets"]["chat"]["hard"] == 0.0
+
+
+def test_rm_bench_of_a_constant_model_is_zero() -> None:
+    found = benchmark_metrics(scored((question(3, 6, "chat"), [1] * 6)))
+    assert found["score"] == 0.0
+
+
+def test_one_of_several_right_responses_is_enough_outside_ties() -> None:
+    """By hand: the second right one is best; of three best ones two are right; a wrong is best."""
+    found = benchmark_metrics(
+        scored(
+            (question(2, 4, "own"), [1, 3, 2, 0]),
+            (question(2, 4, "own"), [3, 3, 3, 0]),
+            (question(2, 4, "own"), [1, 1, 2, 0]),
+        )
+    )
+    assert found["score"] == pytest.approx((1 + 2 / 3 + 0) / 3)
+
+
+@pytest.mark.parametrize("kind", BENCHMARKS)
+def test_scores_equal_those_of_the_official_code(kind: str, tmp_path: Path) -> None:
+    rows = BENCHMARKS[kind]()
+    rewards = [reward for row in rows for reward in row.pop("rewards")]
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps(rows))
+    found = measure(str(path), Renderer(tiny.tokenizer(), 200), lambda *_: np.array(rewards))
+    official = dict(OFFICIAL[kind])
+    assert (found["kind"], found["unusable"]) == (kind, 0)
+    if kind == "rm_bench":
+        domains = {name: metrics["score"] for name, metrics in found["subsets"].items()}
+        assert domains == pytest.approx(official.pop("domains"), abs=1e-12)
+    for name, value in official.items():
+        assert found[name] == pytest.approx(value, abs=1e-12), name
 
 
 def test_groups_are_ranked() -> None:
@@ -131,14 +167,37 @@ def test_files_are_read_for_what_they_are_and_bad_rows_are_counted(
         lambda texts: np.arange(len(texts), dtype=float),
     )
     assert (found["kind"], found["questions"], found["unusable"]) == (kind, 1, 2)
-    assert name(str(path)) == "set"
+    assert found["unusable_first"].startswith(f"{path}, line 2: field")
+
+
+def test_a_question_of_ties_without_its_number_is_set_aside(tmp_path: Path) -> None:
+    """Else those without one would take each other's place."""
+    rows = [
+        {"prompt": "q", "chosen": ["a"], "rejected": ["b", "c"], "subset": "Ties", "id": id}
+        for id in ("ref:1", "tied:1", "17", "x:1", "ref:x")
+    ]
+    path = tmp_path / "set.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    questions, unusable = read_questions(str(path))
+    assert [question.id for question in questions] == ["ref:1", "tied:1"]
+    assert len(unusable) == 3
+    assert "line 3: field 'id' is '17': in subset Ties it must be 'ref:N'" in unusable[0]
+
+
+def test_files_of_one_stem_have_names_of_their_own() -> None:
+    assert names(["data/set.v1.jsonl", "owner/other"]) == ["set", "other"]
+    assert names(["a/test.jsonl", "b/test.jsonl", "c/set.json.gz"]) == [
+        "a/test.jsonl",
+        "b/test.jsonl",
+        "set",
+    ]
 
 
 def test_a_file_without_questions_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text('{"prompt": "q"}\n')
     with pytest.raises(
         InputError,
-        match=r"eval.benchmarks: .*empty.jsonl holds no question; its 1 rows cannot be used",
+        match=r"eval.benchmarks: .*empty.jsonl holds no question; its 1 rows cannot be used, such",
     ):
         read_questions(str(tmp_path / "empty.jsonl"))
     with pytest.raises(InputError, match=r"eval.benchmarks: .*not there"):
