@@ -29,7 +29,9 @@ class Pair:
     ``group`` is the value of the field that ``split.group_by`` names. ``preference_strength`` says
     how much better chosen is, in the data's own units. ``votes`` are [chosen, rejected] counts.
     ``agreement`` is the share of annotators for chosen; real data with weighted votes sometimes has
-    it below one half. ``defect`` names what is wrong with the rejected response.
+    it below one half. ``tied_votes`` counts judges who preferred neither. ``source_id`` is the id
+    that the file gives the row, where ``id``, which no other pair has, differs. ``defect`` names
+    what is wrong with the rejected response.
     """
 
     prompt: Prompt
@@ -40,8 +42,10 @@ class Pair:
     subset: str | None = None
     preference_strength: float | None = None
     votes: list[int] | None = None
+    tied_votes: int | None = None
     agreement: float | None = None
     defect: str | None = None
+    source_id: str | None = None
 
     @property
     def prompt_key(self) -> str:

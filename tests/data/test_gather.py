@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlx_reward.data.gather import Gathered, gather, resolve, set_aside_rows
-from mlx_reward.data.ingest import SetAside
+from mlx_reward.data.ingest import Item, SetAside
 from mlx_reward.data.pair import Pair
 from mlx_reward.data.stats import DataStats, agreement_metrics, set_aside_counts
 
@@ -17,8 +17,8 @@ def pair(chosen: str, rejected: str, votes: list[int] | None = None, prompt: str
 def run(
     items: list[Pair | SetAside], folder: Path
 ) -> tuple[list[tuple[str, str, list[int] | None]], Gathered]:
-    placed: Iterator[tuple[tuple[str, int], Pair | SetAside]] = (
-        (("f", n), item) for n, item in enumerate(items)
+    placed: Iterator[Item] = (
+        (("f", n), found) for n, item in enumerate(items) for found in (None, item)
     )
     found = gather(placed, folder)
     return [(p.chosen, p.rejected, p.votes) for p in resolve(found)], found
@@ -67,6 +67,7 @@ def test_every_row_is_either_kept_or_written_down(tmp_path: Path) -> None:
     assert set_aside_counts(found) == {
         "rows": 5,
         "rows_bad": 1,
+        "rows_contradictory": 0,
         "ties": 1,
         "duplicates": 0,
         "contradictions": 2,

@@ -26,7 +26,9 @@ def take(
         yield from ((("deep/mine.jsonl", line), row) for line, row in enumerate(rows, 1))
 
     with Ratings(folder) as ratings:
-        return [item for _, item in ingest(placed(), convert, group_by, ratings)]
+        items = [item for _, item in ingest(placed(), convert, group_by, ratings)]
+    assert items.count(None) == len(rows)
+    return [item for item in items if item is not None]
 
 
 def test_ids_are_the_rows_own_or_their_place(tmp_path: Path) -> None:
