@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlx_reward.data.formats.row import Doubtful, Row
-from mlx_reward.data.formats.verdicts import DEFINITE, SIGNED
+from mlx_reward.data.formats.row import BadRow, Doubtful, Row
+from mlx_reward.data.formats.verdicts import DEFINITE, SIGNED, has_verdict, sides, verdicts
 from mlx_reward.data.sources.source import Place
 from mlx_reward.utils.errors import InputError
 
@@ -41,7 +41,7 @@ class Range:
 class DoubtfulRows:
     """Rows in a file, so that memory does not grow with the data, and what their numbers were."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by __exit__
         self._count = 0
         self._values: dict[Column, Range] = {}
@@ -105,6 +105,22 @@ class DoubtfulRows:
             f"set data.columns: {{{field}: NAME}}, NAME being better_of_0_1, better_of_1_2, "
             "first_is_better (1, else 0) or signed_preference (below zero: the first)"
         )
+
+
+def settle(rows: Iterator[tuple[Place, Row | BadRow]]) -> Iterator[tuple[Place, Row | BadRow]]:
+    """Yield ``rows``, those with a verdict that others must explain last and explained."""
+    with DoubtfulRows(None) as doubtful:
+        for place, row in rows:
+            try:
+                if not isinstance(row, BadRow) and has_verdict(row):
+                    verdicts(sides(row) or ("", ""), row)
+            except Doubtful as doubt:
+                doubtful.add(place, row, doubt)  # type: ignore[arg-type]  # no BadRow is doubted
+            except BadRow:
+                yield place, row  # who converts it says why
+            else:
+                yield place, row
+        yield from doubtful.settled()
 
 
 def meaning(column: Column, values: Range) -> str | None:

@@ -108,6 +108,35 @@ def test_rated_responses_meet_wherever_they_stand(tmp_path: Path) -> None:
     assert [(r.line, r.kind) for r in found if isinstance(r, SetAside)] == [(2, "tie"), (4, "bad")]
 
 
+def test_no_two_pairs_have_one_id_and_the_files_own_is_kept(tmp_path: Path) -> None:
+    """Repeated ids and files of one name put the wrong texts beside rewards."""
+    pair = {"prompt": "q", "chosen": "a", "rejected": "b"}
+    group = {"id": "7", "prompt": "q", "responses": ["c", "d", "e"], "scores": [3, 2, 1]}
+    rows = [
+        (("one/mine.jsonl", 1), pair | {"id": "7"}),
+        (("one/mine.jsonl", 2), pair | {"id": "7"}),
+        (("one/mine.jsonl", 3), pair),
+        (("two/mine.jsonl", 3), pair),
+        (("two/mine.jsonl", 4), pair | {"id": "mine-5"}),
+        (("one/mine.jsonl", 5), pair),
+        (("two/mine.jsonl", 6), group),
+        (("two/mine.jsonl", 7), group),
+    ]
+    with Ratings(tmp_path) as ratings:
+        items = [item for _, item in ingest(iter(rows), convert, None, ratings)]
+    pairs = [item for item in items if isinstance(item, Pair)]
+    assert [(p.id, p.source_id) for p in pairs] == [
+        ("7", None),
+        ("mine-2", "7"),
+        ("mine-3", None),
+        ("mine~2-3", None),
+        ("mine-5", None),
+        ("mine-5~", None),
+        *((f"7/{n}", "7") for n in range(3)),
+        *((f"mine~2-7/{n}", "7") for n in range(3)),
+    ]
+
+
 def test_rows_round_trip(tmp_path: Path) -> None:
     first = take(ROWS, tmp_path)[0]
     assert isinstance(first, Pair)

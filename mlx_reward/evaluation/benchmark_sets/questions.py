@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlx_reward.config.data import DataSettings
+from mlx_reward.data.doubtful import settle
 from mlx_reward.data.formats.conversation import read_prompt
 from mlx_reward.data.formats.convert import convert
 from mlx_reward.data.formats.groups import LISTS, read_group
@@ -43,7 +44,7 @@ def read_questions(source: str) -> tuple[list[Question], int]:
     found: list[Question] = []
     unusable = 0
     try:
-        for _, row in open_source(settings).rows:
+        for _, row in settle(open_source(settings).rows):
             if isinstance(row, BadRow):
                 unusable += 1
                 continue
