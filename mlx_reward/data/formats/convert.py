@@ -114,7 +114,10 @@ def converter(name: str) -> Callable[[Row], Iterator[Found]]:
 
     def convert_as(row: Row) -> Iterator[Found]:
         if not format.fits(row):
-            raise BadRow(f"not a row of the format '{name}'; it has the columns {_columns(row)}")
+            other = next((f"of the format '{f.name}'" for f in FORMATS if f.fits(row)), "of none")
+            raise BadRow(
+                f"not a row of the format '{name}' but {other}; it has the columns {_columns(row)}"
+            )
         return format.convert(row)
 
     return convert_as

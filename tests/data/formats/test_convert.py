@@ -146,7 +146,8 @@ def test_hh_dialogues_part_into_prompt_and_responses() -> None:
 
 def test_a_named_format_refuses_rows_of_another_and_an_unknown_name_lists_the_names() -> None:
     with pytest.raises(
-        BadRow, match="not a row of the format 'hh'; it has the columns prompt, chosen, rejected"
+        BadRow,
+        match="not a row of the format 'hh' but of the format 'pair'; it has the columns prompt",
     ):
         converter("hh")(PAIR)
     with pytest.raises(InputError, match="data.format is 'dpo': not one of auto, label_studio"):
