@@ -81,19 +81,17 @@ class PairIndex:
     def votes(self) -> "np.ndarray[Any, np.dtype[np.int64]]":
         """Return the votes (I, 3) on each item, for its low, its high and neither response.
 
-        An item is two responses to one prompt. A row without votes is one judge's; where no rows
-        on an item differ, rows without votes are copies and do not count.
+        An item is two responses to one prompt. Where the source counts votes or tells of ties, a
+        row without votes is one judge's; elsewhere repeated pairs are copies, not judges who agree.
         """
         carried = np.array(self._votes_for, np.int64) != NO_VOTES
+        ties = np.array(self._tie_votes, np.int64).reshape(-1, 3)
+        if not carried.any() and not len(ties):
+            return np.zeros((0, 3), np.int64)
         keys = np.concatenate(
             [np.array(self._keys, np.uint64), np.array(self._tie_keys, np.uint64)]
         )
-        ties = np.array(self._tie_votes, np.int64).reshape(-1, 3)
-        rows = np.concatenate([self._votes_of_pairs(carried), ties])
-        if not (_items(keys, rows) > 0).sum(axis=1).max(initial=0) > 1:
-            counted = np.concatenate([carried, np.ones(len(ties), bool)])
-            keys, rows = keys[counted], rows[counted]
-        return _items(keys, rows)
+        return _items(keys, np.concatenate([self._votes_of_pairs(carried), ties]))
 
     def _votes_of_pairs(
         self, carried: "np.ndarray[Any, np.dtype[np.bool_]]"

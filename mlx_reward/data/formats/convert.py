@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 from mlx_reward.data.formats import annotation_tools, compared, groups, pairs, verdicts
 from mlx_reward.data.formats.pair_row import PairRow, RatedResponse
@@ -128,22 +129,25 @@ def convert(row: Row) -> Iterator[Found]:
     for format in FORMATS:
         if format.fits(row):
             return format.convert(row)
-    raise BadRow(f"the columns {_columns(row)} are no format known here; {_nearest(row)}")
+    raise BadRow(
+        f"the columns {_columns(row)} are no format known here; {_nearest(tuple(map(str, row)))}"
+    )
 
 
-def _nearest(row: Row) -> str:
-    """Return which format has most of its columns in ``row``, what it lacks, and likely typos."""
+@lru_cache(maxsize=64)
+def _nearest(columns: tuple[str, ...]) -> str:
+    """Return which format has most of its ``columns``, what it lacks, and likely typos."""
 
     def nearness(format: Format) -> tuple[float, bool]:
-        found = sum(_has(row, names) for names in format.needs)
+        found = sum(_has(columns, names) for names in format.needs)
         return found / len(format.needs), format.name == "pair"
 
     format = max(FORMATS, key=nearness)
-    lacking = [names for names in format.needs if not _has(row, names)]
+    lacking = [names for names in format.needs if not _has(columns, names)]
     meant = [
         f"{column[:30]}: {match[0]}"
         for names in lacking
-        for column in map(str, row)
+        for column in columns
         if column not in NAMED and (match := get_close_matches(column, names, 1, 0.75))
     ]
     said = f"the nearest is '{format.name}', which needs {_listed(lacking)} too"
@@ -152,8 +156,8 @@ def _nearest(row: Row) -> str:
     return said + f"; perhaps data.columns: {{{', '.join(meant[:3])}}}"
 
 
-def _has(row: Row, names: tuple[str, ...]) -> bool:
-    return any(name in row for name in names)
+def _has(columns: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    return any(name in columns for name in names)
 
 
 def _listed(lacking: list[tuple[str, ...]]) -> str:
