@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mlx_reward.data.doubtful import settle
 from mlx_reward.data.formats.columns import rename
 from mlx_reward.data.formats.convert import convert
 from mlx_reward.data.formats.row import BadRow
@@ -135,6 +136,15 @@ def test_columns_of_annotation_tools_are_renamed_inside() -> None:
     ((_, row),) = rename(iter([(0, task)]), {"frage": "prompt"})
     assert isinstance(row, dict)
     assert next(convert(row))["chosen"] == "b"  # type: ignore[index]
+
+
+def test_benchmark_rows_are_settled_over_their_file() -> None:
+    texts = {"prompt": "q", "response_1": "a", "response_2": "b"}
+    rows: list[Any] = [texts | {"preference_strength": n} for n in (2, -1)]
+    rows += [BadRow("not JSON"), {"prompt": "q", "chosen": "a", "rejected": "b"}]
+    settled = [row for _, row in settle(((("f", n), row) for n, row in enumerate(rows)))]
+    assert settled[:2] == rows[2:]
+    assert [next(convert(row))["chosen"] for row in settled[2:]] == ["b", "a"]  # type: ignore[index, arg-type]
 
 
 def test_a_contradiction_in_a_settled_row_is_set_aside(tmp_path: Path) -> None:

@@ -24,10 +24,11 @@ def count_ballots(
     for first, second in combinations(responses, 2):
         votes = count_votes([ballot[first] - ballot[second] for ballot in ballots])
         for_first, for_second, neither = votes
-        if for_first == for_second or neither > max(for_first, for_second):
+        lean = majority(votes)
+        if lean == 0:
             yield tie(prompt, (responses[first], responses[second]), votes)
             continue
-        chosen, rejected = (first, second) if for_first > for_second else (second, first)
+        chosen, rejected = (first, second) if lean < 0 else (second, first)
         pair = pair_row(prompt, responses[chosen], responses[rejected], row)
         yield with_votes(pair, max(for_first, for_second), min(for_first, for_second), neither)
 
@@ -40,6 +41,12 @@ def count_votes(leans: list[float]) -> tuple[int, int, int]:
     for_first = sum(lean < 0 for lean in leans)
     for_second = sum(lean > 0 for lean in leans)
     return for_first, for_second, len(leans) - for_first - for_second
+
+
+def majority(votes: tuple[int, int, int]) -> int:
+    """Return the lean of all judges together: zero where most of them prefer neither, too."""
+    for_first, for_second, neither = votes
+    return 0 if neither > max(for_first, for_second) else for_second - for_first
 
 
 def tie(prompt: object, responses: tuple[Any, Any], votes: tuple[int, int, int]) -> Tie:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mlx_reward.data.formats.ballots import count_votes, tie, with_votes
+from mlx_reward.data.formats.ballots import count_votes, majority, tie, with_votes
 from mlx_reward.data.formats.conversation import end_with_response, read_messages, read_response
 from mlx_reward.data.formats.pair_row import SUBSET, PairRow, pair_row
 from mlx_reward.data.formats.prompts import prompt_of
@@ -42,9 +42,9 @@ def from_compared(row: Row) -> Iterator[PairRow | Tie]:
         )
     prompt, responses = _texts(row, names)
     votes = count_votes(leans or [found[0].lean])
-    majority = _majority(votes)
-    decided = found[0] if found else Verdict("the judges' votes", majority)
-    for other in (*found, Verdict("the judges' votes", majority)):
+    judges = Verdict("the judges' votes", majority(votes))
+    decided = found[0] if found else judges
+    for other in (*found, judges):
         if other.lean * decided.lean < 0:
             raise Contradictory(
                 f"'{other.field}' prefers the other response than '{decided.field}'"
@@ -94,11 +94,6 @@ def _strength(decided: Verdict, row: Row) -> float | None:
     if stated is not None:
         return abs(below_zero(stated, row[stated]))
     return abs(decided.lean) if decided.field.startswith("score") else None
-
-
-def _majority(votes: tuple[int, int, int]) -> float:
-    for_first, for_second, neither = votes
-    return 0 if neither > max(for_first, for_second) else for_second - for_first
 
 
 def _refuse_third_response(names: tuple[str, str], row: Row) -> None:

@@ -137,6 +137,22 @@ def test_a_tie_is_no_pair_and_no_error(winner: str) -> None:
     assert isinstance(found, Tie)
 
 
+def test_annotators_who_rank_two_responses_alike_are_counted() -> None:
+    alike = [{"value": "response1", "rank": 1}, {"value": "response2", "rank": 1}]
+    first = [{"value": "response1", "rank": 1}, {"value": "response2", "rank": 2}]
+    fields = {"instruction": "q", "response1": "good", "response2": "bad"}
+
+    def row(*rankings: object) -> dict[str, Any]:
+        return {"fields": fields, "responses": {"p": [{"value": value} for value in rankings]}}
+
+    (pair,) = pairs(row(first, first, alike))
+    assert (pair["votes"], pair["tied_votes"]) == ([2, 0], 1)
+    (tie,) = convert(row(first, alike, alike))
+    assert isinstance(tie, Tie)
+    assert tie.judged is not None
+    assert tie.judged.votes == (1, 0, 2)
+
+
 def test_hh_dialogues_part_into_prompt_and_responses() -> None:
     (pair,) = pairs(HH)
     assert [m["content"] for m in pair["prompt"]] == ["Hi", "Hello", "How?"]
