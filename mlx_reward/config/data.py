@@ -13,4 +13,6 @@ class DataSettings(Settings):
     config: str | None
     split: str | None
     revision: str | None
+    # The default keeps params.yaml of projects that were begun before there was this key.
+    columns: dict[str, str] = {}  # noqa: RUF012  # frozen, and pydantic copies it
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)]

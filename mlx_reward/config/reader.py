@@ -1,6 +1,8 @@
 """Reads a section of params.yaml into a frozen, checked model; errors are one line."""
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +40,8 @@ _Loader.add_implicit_resolver(
 # Parts of pydantic's location of an error that name a type of a union, not a key.
 _TYPE_NAMES = re.compile(r"int|float|str|bool|none|.*[A-Z\[].*|constrained-.*")
 
+TAKE_OVER = "; take it over from the project's params.yaml"
+
 S = TypeVar("S", bound=Settings)
 
 
@@ -48,13 +52,15 @@ def read_section(path: Path, section: str, kind: type[S]) -> S:
     """
     params = _read_yaml(path)
     if not isinstance(params, dict) or section not in params:
+        near = _nearest(section, params if isinstance(params, dict) else {})
         raise InputError(
-            f"{path}: section '{section}' is missing; take it over from the project's params.yaml"
+            f"{path}: section '{section}' is missing"
+            + (f", but there is '{near}'; mend its spelling" if near else TAKE_OVER)
         )
     try:
         return kind.model_validate(params[section])
     except ValidationError as error:
-        raise InputError(f"{path}: {_explain(section, error)}") from None
+        raise InputError(f"{path}: {_explain(section, kind, error)}") from None
 
 
 def _read_yaml(path: Path) -> Any:
@@ -66,15 +72,19 @@ def _read_yaml(path: Path) -> Any:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 
 
-def _explain(section: str, error: ValidationError) -> str:
-    """Return one line about the first thing that is wrong."""
-    first = error.errors()[0]
+def _explain(section: str, kind: type[Settings], error: ValidationError) -> str:
+    """Return one line about the first thing that is wrong; a misspelt key comes before its lack."""
+    errors = error.errors()
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     keys = [str(part) for part in first["loc"] if not _TYPE_NAMES.fullmatch(str(part))]
     key = ".".join([section, *keys])
     if first["type"] == "extra_forbidden":
-        return f"{key} is unknown; remove it or mend its spelling"
+        near = _nearest(keys[-1], _known_keys(kind, keys[:-1]))
+        return f"{key} is unknown; " + (
+            f"the nearest key is {near}" if near else "remove it or mend its spelling"
+        )
     if first["type"] == "missing":
-        return f"{key} is missing; take it over from the project's params.yaml"
+        return f"{key} is missing{TAKE_OVER}"
     message = first["msg"].removeprefix("Value error, ")
     reason = message[0].lower() + message[1:]
     value = first["input"]
@@ -82,6 +92,20 @@ def _explain(section: str, error: ValidationError) -> str:
     if isinstance(value, str) and _is_number(value):
         hint = " (a number stands without quotes)"
     return f"{key} is {value!r}: {reason}{hint}"
+
+
+def _known_keys(kind: type[BaseModel], path: list[str]) -> Iterable[str]:
+    """Return the keys of ``kind``, or of the part of it that ``path`` leads to."""
+    for key in path:
+        inner = kind.model_fields[key].annotation if key in kind.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        kind = inner
+    return kind.model_fields
+
+
+def _nearest(key: str, known: Iterable[str]) -> str | None:
+    return next(iter(get_close_matches(key, map(str, known), 1, 0.6)), None)
 
 
 def _is_number(text: str) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mlx_reward.data.pair import Pair, one_or_several
+from mlx_reward.data.formats.row import Judged
+from mlx_reward.data.pair import Pair, one_or_several, prompt_key
 
 NO_VOTES = -1  # stands for the votes of a pair that carries none
 
@@ -33,6 +34,8 @@ class Resolution:
 class PairIndex:
     """Remembers 41 bytes of every pair: its responses, which of them won, its votes, group, place.
 
+    Of ties it remembers the votes, which tell how far judges agree.
+
     The two responses are told apart by their alphabetical order, whichever is chosen: "low" is the
     one that comes first.
     """
@@ -42,6 +45,9 @@ class PairIndex:
         self._low_won = array("b")  # 1 where chosen is the low response, else 0
         self._votes_for = array("q")  # for chosen, or NO_VOTES
         self._votes_against = array("q")
+        self._tied_votes = array("I")
+        self._tie_keys = array("Q")
+        self._tie_votes = array("q")  # three a tie: for low, for high, for neither
         self._files: dict[str, int] = {}
         self._file = array("I")  # index into the keys of _files
         self._line = array("Q")
@@ -67,14 +73,48 @@ class PairIndex:
         votes_for, votes_against = pair.votes or (NO_VOTES, 0)
         self._votes_for.append(votes_for)
         self._votes_against.append(votes_against)
+        self._tied_votes.append(pair.tied_votes or 0)
+
+    def add_tie(self, judged: Judged) -> None:
+        """Remember how judges voted on two responses of which neither won."""
+        first, second = judged.responses
+        for_first, for_second, neither = judged.votes
+        if first > second:
+            first, second = second, first
+            for_first, for_second = for_second, for_first
+        self._tie_keys.append(_digest(prompt_key(judged.prompt), first, second))
+        self._tie_votes.extend((for_first, for_second, neither))
 
     def votes(self) -> "np.ndarray[Any, np.dtype[np.int64]]":
-        """Return the votes (V, 2) of pairs that carry any, for the low and the high response."""
-        votes = np.stack([np.array(self._votes_for), np.array(self._votes_against)], axis=1)
+        """Return the votes (I, 3) on each item, for its low, its high and neither response.
+
+        An item is two responses to one prompt. Where the source counts votes or tells of ties, a
+        row without votes is one judge's; elsewhere repeated pairs are copies, not judges who agree.
+        """
+        carried = np.array(self._votes_for, np.int64) != NO_VOTES
+        ties = np.array(self._tie_votes, np.int64).reshape(-1, 3)
+        if not carried.any() and not len(ties):
+            return np.zeros((0, 3), np.int64)
+        keys = np.concatenate(
+            [np.array(self._keys, np.uint64), np.array(self._tie_keys, np.uint64)]
+        )
+        return _items(keys, np.concatenate([self._votes_of_pairs(carried), ties]))
+
+    def _votes_of_pairs(
+        self, carried: "np.ndarray[Any, np.dtype[np.bool_]]"
+    ) -> "np.ndarray[Any, np.dtype[np.int64]]":
+        """Return the votes (P, 3) of each pair."""
+        votes_for = np.where(carried, np.array(self._votes_for, np.int64), 1)
+        votes_against = np.array(self._votes_against, np.int64)
         low_won = np.array(self._low_won, bool)
-        low_first = np.where(low_won[:, None], votes, votes[:, ::-1])
-        carried = votes[:, 0] != NO_VOTES
-        return np.asarray(low_first[carried], np.int64)
+        return np.stack(
+            [
+                np.where(low_won, votes_for, votes_against),
+                np.where(low_won, votes_against, votes_for),
+                np.array(self._tied_votes, np.int64),
+            ],
+            axis=1,
+        )
 
     def resolutions(self) -> dict[int, Resolution]:
         """Return, by number, what becomes of pairs that share their responses with another pair.
@@ -137,6 +177,16 @@ class PairIndex:
             votes[winner] += 1 if self._votes_for[i] == NO_VOTES else self._votes_for[i]
             votes[1 - winner] += self._votes_against[i]
         return votes
+
+
+def _items(
+    keys: "np.ndarray[Any, Any]", rows: "np.ndarray[Any, np.dtype[np.int64]]"
+) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """Return the sums (I, 3) of the ``rows`` (R, 3) that have equal ``keys`` (R,)."""
+    found, item = np.unique(keys, return_inverse=True)
+    sums = np.zeros((len(found), rows.shape[1]), np.int64)
+    np.add.at(sums, item, rows)
+    return sums
 
 
 def _digest(*texts: str) -> int:

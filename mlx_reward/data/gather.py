@@ -6,7 +6,7 @@ Everything that is set aside on the way is written down.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -14,9 +14,10 @@ from mlx_reward.config.data import DataSettings
 from mlx_reward.data.deduplicate import PairIndex
 from mlx_reward.data.ingest import Item, SetAside
 from mlx_reward.data.pair import Pair, iterate_pairs
-from mlx_reward.data.sources.source import Place
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.progress import bar
+
+UNUSABLE = ("bad", "contradictory")  # kinds of what data.max_bad_fraction limits
 
 
 @dataclass
@@ -35,16 +36,14 @@ class Gathered:
 def gather(items: Iterable[Item], folder: Path) -> Gathered:
     """Write pairs and what is set aside to files in ``folder``."""
     gathered = Gathered(folder / "pairs.jsonl", folder / "set_aside.jsonl")
-    last: Place | None = None
     with (
         gathered.pairs_file.open("w", encoding="utf-8") as pairs,
         gathered.set_aside_file.open("w", encoding="utf-8") as set_aside,
     ):
         for place, item in items:
-            if place != last:
+            if item is None:
                 gathered.rows += 1
-            last = place
-            if isinstance(item, SetAside):
+            elif isinstance(item, SetAside):
                 _set_aside(gathered, item, set_aside)
             else:
                 pairs.write(json.dumps(item.to_row(), ensure_ascii=False) + "\n")
@@ -107,7 +106,9 @@ def set_aside_rows(gathered: Gathered) -> Iterator[dict[str, str | int]]:
 
 def _set_aside(gathered: Gathered, item: SetAside, file: TextIO) -> None:
     gathered.reasons[item.kind, item.reason] += 1
-    if item.kind == "bad":
+    if item.judged is not None:
+        gathered.index.add_tie(item.judged)
+    if item.kind in UNUSABLE:
         gathered.bad_rows += 1
         gathered.first_bad_row = gathered.first_bad_row or item
-    file.write(json.dumps(asdict(item), ensure_ascii=False) + "\n")
+    file.write(json.dumps(item.to_row(), ensure_ascii=False) + "\n")

@@ -41,7 +41,9 @@ class Pair:
     list that the pair comes from. ``preference_strength`` says
     how much better chosen is, in the data's own units. ``votes`` are [chosen, rejected] counts.
     ``agreement`` is the share of annotators for chosen; real data with weighted votes sometimes has
-    it below one half. ``defect`` names what is wrong with the rejected response.
+    it below one half. ``tied_votes`` counts judges who preferred neither. ``source_id`` is the id
+    that the file gives the row, where ``id``, which no other pair has, differs. ``defect`` names
+    what is wrong with the rejected response.
     """
 
     prompt: Prompt
@@ -55,8 +57,10 @@ class Pair:
     score_chosen: float | None = None
     score_rejected: float | None = None
     votes: list[int] | None = None
+    tied_votes: int | None = None
     agreement: float | None = None
     defect: str | None = None
+    source_id: str | None = None
 
     @property
     def prompt_key(self) -> str:

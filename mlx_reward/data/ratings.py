@@ -15,6 +15,7 @@ class Ratings:
     """A table of rated responses in a file, so that memory does not grow with the data."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._table = sqlite3.connect(folder / "ratings.sqlite")
         self._table.execute("PRAGMA journal_mode = OFF")
         self._table.execute("PRAGMA synchronous = OFF")

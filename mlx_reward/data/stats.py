@@ -63,14 +63,14 @@ class DataStats:
 
 
 def agreement_metrics(votes: "np.ndarray[Any, np.dtype[np.int64]]") -> Metrics:
-    """Return Krippendorff's alpha (nominal) of ``votes`` (V, 2), and how many pairs it is of.
+    """Return Krippendorff's alpha (nominal) of ``votes`` (I, 3), and how many items it is of.
 
-    The votes are counts for two responses, in an order that does not depend on the votes. Nothing
-    is returned where no two judges met on a pair, or all said the same. Source: Krippendorff,
-    Content Analysis, 2004, ch. 11.
+    The votes are counts for two responses, in an order that does not depend on the votes, and for
+    neither of them. Nothing is returned where no two judges met on an item, or all said the same.
+    Source: Krippendorff, Content Analysis, 2004, ch. 11.
     """
     counts = votes[votes.sum(axis=1) >= 2]
-    if not len(counts) or (counts.sum(axis=0) == 0).any():
+    if len(counts) == 0 or (counts.sum(axis=0) > 0).sum() < 2:
         return {}
     alpha = krippendorff.alpha(value_counts=counts, level_of_measurement="nominal")
     return {"pairs_with_votes": len(counts), "krippendorff_alpha": float(alpha)}
@@ -83,7 +83,8 @@ def set_aside_counts(gathered: Gathered) -> dict[str, int]:
         kinds[kind] += count
     return {
         "rows": gathered.rows,
-        "rows_bad": gathered.bad_rows,
+        "rows_bad": kinds["bad"],
+        "rows_contradictory": kinds["contradictory"],
         "ties": kinds["tie"],
         "duplicates": kinds["duplicate"],
         "contradictions": kinds["contradiction"],

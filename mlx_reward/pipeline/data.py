@@ -6,6 +6,7 @@ from pathlib import Path
 from mlx_reward.config.data import DataSettings
 from mlx_reward.config.reader import read_section
 from mlx_reward.config.split import SplitSettings
+from mlx_reward.data.formats.columns import rename
 from mlx_reward.data.formats.convert import converter
 from mlx_reward.data.gather import (
     gather,
@@ -41,9 +42,8 @@ def write_pairs(settings: DataSettings, group_by: str | None, paths: Paths) -> N
         tempfile.TemporaryDirectory(dir=paths.pairs.parent, prefix=".data.") as scratch,
         Ratings(Path(scratch)) as ratings,
     ):
-        found = gather(
-            ingest(source.rows, converter(source.format), group_by, ratings), Path(scratch)
-        )
+        rows = rename(source.rows, settings.columns)
+        found = gather(ingest(rows, converter(source.format), group_by, ratings), Path(scratch))
         refuse_if_bad(found, settings)
         stats = DataStats()
         count = write_jsonl(paths.pairs, (pair.to_row() for pair in stats.count(resolve(found))))

@@ -72,11 +72,19 @@ def test_settings_are_frozen() -> None:
         ({"batch_size": True}, r"train\.batch_size is True: .*integer"),
         ({"num_layers": 0}, r"train\.num_layers is 0: 0 would leave nothing .* -1 is all blocks"),
         ({"epochs": None}, r"train\.epochs is None: .*integer"),
-        ({"learning_rat": 1.0}, r"train\.learning_rat is unknown; remove it or mend its spelling"),
+        (
+            {"learning_rat": 1.0},
+            r"train\.learning_rat is unknown; the nearest key is learning_rate",
+        ),
+        ({"zzz": 1}, r"train\.zzz is unknown; remove it or mend its spelling"),
+        (
+            {"lora": {"rnak": 8, "scale": 2.0, "dropout": 0.0}},
+            r"train\.lora\.rnak is unknown; the nearest key is rank",
+        ),
         ({"learning_rate": float("inf")}, r"train\.learning_rate is inf: .*finite"),
         ({"lora": 8}, r"train\.lora is 8"),
         ({"frozen_cache": "of"}, r"train\.frozen_cache is 'of': input should be 'auto' or 'off'"),
-        ({"num-layers": 1}, r"train\.num-layers is unknown"),
+        ({"num-layers": 1}, r"train\.num-layers is unknown; the nearest key is num_layers"),
     ],
 )
 def test_one_line_names_key_value_and_what_is_allowed(
@@ -92,7 +100,10 @@ def test_missing_key_section_and_file(tmp_path: Path) -> None:
     path.write_text("gate: {min_accuracy: 0.7}\n")
     with pytest.raises(InputError, match=r"gate\.max_ece is missing"):
         read_section(path, "gate", GateSettings)
-    with pytest.raises(InputError, match="section 'train' is missing"):
+    with pytest.raises(InputError, match="section 'train' is missing; take it over"):
+        read_section(path, "train", TrainSettings)
+    path.write_text("trian: {}\n")
+    with pytest.raises(InputError, match="section 'train' is missing, but there is 'trian'"):
         read_section(path, "train", TrainSettings)
     path.write_text("gate: [unclosed\n")
     with pytest.raises(InputError, match="not YAML"):

@@ -26,7 +26,9 @@ def take(
         yield from ((("deep/mine.jsonl", line), row) for line, row in enumerate(rows, 1))
 
     with Ratings(folder) as ratings:
-        return [item for _, item in ingest(placed(), convert, group_by, ratings)]
+        items = [item for _, item in ingest(placed(), convert, group_by, ratings)]
+    assert items.count(None) == len(rows)
+    return [item for item in items if item is not None]
 
 
 def test_ids_are_the_rows_own_or_their_place(tmp_path: Path) -> None:
@@ -121,6 +123,35 @@ def test_rated_responses_are_of_the_groups_of_all_their_rows(tmp_path: Path) -> 
     assert [(p.prompt, p.group, p.groups) for p in pairs] == [
         ("q", ["d1", "d2"], ["d1", "d2"]),
         ("z", "d2", ["d2"]),
+    ]
+
+
+def test_no_two_pairs_have_one_id_and_the_files_own_is_kept(tmp_path: Path) -> None:
+    """Repeated ids and files of one name put the wrong texts beside rewards."""
+    pair = {"prompt": "q", "chosen": "a", "rejected": "b"}
+    group = {"id": "7", "prompt": "q", "responses": ["c", "d", "e"], "scores": [3, 2, 1]}
+    rows = [
+        (("one/mine.jsonl", 1), pair | {"id": "7"}),
+        (("one/mine.jsonl", 2), pair | {"id": "7"}),
+        (("one/mine.jsonl", 3), pair),
+        (("two/mine.jsonl", 3), pair),
+        (("two/mine.jsonl", 4), pair | {"id": "mine-5"}),
+        (("one/mine.jsonl", 5), pair),
+        (("two/mine.jsonl", 6), group),
+        (("two/mine.jsonl", 7), group),
+    ]
+    with Ratings(tmp_path) as ratings:
+        items = [item for _, item in ingest(iter(rows), convert, None, ratings)]
+    pairs = [item for item in items if isinstance(item, Pair)]
+    assert [(p.id, p.source_id) for p in pairs] == [
+        ("7", None),
+        ("mine-2", "7"),
+        ("mine-3", None),
+        ("mine~2-3", None),
+        ("mine-5", None),
+        ("mine-5~", None),
+        *((f"7/{n}", "7") for n in range(3)),
+        *((f"mine~2-7/{n}", "7") for n in range(3)),
     ]
 
 

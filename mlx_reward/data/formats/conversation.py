@@ -3,7 +3,7 @@
 import re
 
 from mlx_reward.data.formats.row import BadRow, text
-from mlx_reward.data.pair import Message, Prompt
+from mlx_reward.data.pair import Message, Prompt, as_messages
 
 ROLES = {
     "system": "system",
@@ -53,6 +53,16 @@ def end_with_response(field: str, value: object) -> tuple[list[Message], str]:
     if last["role"] != "assistant":
         raise BadRow(f"field '{field}' does not end with the assistant")
     return before, last["content"]
+
+
+def read_response(field: str, value: object, prompt: Prompt) -> str:
+    """Return a response that is a text, or the last message behind ``prompt``."""
+    if not isinstance(value, list):
+        return text(field, value)
+    before, response = end_with_response(field, value)
+    if before and before != as_messages(prompt):
+        raise BadRow(f"field '{field}' does not continue the prompt")
+    return response
 
 
 def read_dialogue(field: str, value: object) -> tuple[list[Message], str]:

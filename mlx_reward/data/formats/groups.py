@@ -7,13 +7,23 @@ from typing import Any
 
 from mlx_reward.data.formats.conversation import read_prompt
 from mlx_reward.data.formats.pair_row import PairRow, RatedResponse, pair_row, read_subset
-from mlx_reward.data.formats.row import BadRow, Row, Tie, encodable, first_of, number, text
+from mlx_reward.data.formats.prompts import prompt_of
+from mlx_reward.data.formats.row import (
+    BadRow,
+    Contradictory,
+    Row,
+    Tie,
+    encodable,
+    first_of,
+    is_given,
+    number,
+    text,
+)
 from mlx_reward.data.pair import Prompt, as_messages
 
 LISTS = ("responses", "completions", "answers")
 TEXTS = ("response", "answer", "text", "content")
 SCORES = ("score", "overall_score", "rating", "helpfulness")
-PROMPTS = ("prompt", "instruction", "question")
 _TURN = re.compile(r"\n?<extra_id_1>(User|Assistant)\n")
 
 
@@ -29,13 +39,14 @@ def from_group(row: Row) -> Iterator[PairRow | Tie]:
 def read_group(row: Row) -> tuple[object, list[Any], list[float]]:
     """Return prompt, responses and scores of a row that ``from_group`` takes.
 
-    A higher score is better. Prompt and responses are not checked.
+    A higher score is better. Ranks decide where there are both, and must not contradict the scores.
+    Responses are not checked.
     """
     name = first_of(row, LISTS)
     responses = row[name] if name else None
     if not isinstance(responses, list) or len(responses) < 2:
         raise BadRow(f"field '{name or 'responses'}' must be a list of at least two responses")
-    prompt = row.get(first_of(row, PROMPTS) or "prompt")
+    prompt = prompt_of(row)
     if isinstance(responses[0], dict):
         texts, scores = _read_objects(responses)
         return prompt, texts, scores
@@ -72,10 +83,12 @@ def from_rated(row: Row) -> Iterator[RatedResponse]:
     Rows of one prompt make pairs later, wherever they stand.
     """
     name = first_of(row, SCORES) or "score"
-    prompt = row["prompt"]
     score = number(name, row.get(name))
+    prompt = prompt_of(row)
+    if isinstance(prompt, str):
+        prompt = _split_turns(prompt)
     yield RatedResponse(
-        prompt=read_prompt("prompt", _split_turns(prompt) if isinstance(prompt, str) else prompt),
+        prompt=read_prompt("prompt", prompt),
         response=text("response", row.get("response")),
         score=score,
         subset=read_subset(row),
@@ -83,33 +96,54 @@ def from_rated(row: Row) -> Iterator[RatedResponse]:
 
 
 def _read_scores(row: Row, count: int) -> list[float]:
-    name = first_of(row, ("scores", "ranks"))
-    values = row[name] if name else None
-    if not isinstance(values, list) or len(values) != count:
+    ranks = _numbers(row, "ranks", count)
+    scores = _numbers(row, "scores", count)
+    if ranks is None and scores is None:
         raise BadRow("fields 'responses' and 'scores' must be lists of the same length")
-    sign = -1 if name == "ranks" else 1
-    return [sign * number(f"{name}[{i}]", value) for i, value in enumerate(values)]
+    return _better_first(ranks, scores)
+
+
+def _numbers(row: Row, name: str, count: int) -> list[float] | None:
+    values = row.get(name)
+    if values is None:
+        return None
+    if not isinstance(values, list) or len(values) != count:
+        raise BadRow(f"fields 'responses' and '{name}' must be lists of the same length")
+    return [number(f"{name}[{i}]", value) for i, value in enumerate(values)]
+
+
+def _better_first(ranks: list[float] | None, scores: list[float] | None) -> list[float]:
+    """Return scores, which are the negative ranks where there are ranks."""
+    if ranks is None:
+        return scores or []
+    if scores is not None:
+        for one, other in combinations(range(len(ranks)), 2):
+            if (ranks[one] - ranks[other]) * (scores[one] - scores[other]) > 0:
+                raise Contradictory("the response of the better rank has the lower score")
+    return [-rank for rank in ranks]
 
 
 def _read_objects(responses: list[Any]) -> tuple[list[Any], list[float]]:
     """Return texts and scores of responses that carry their own."""
-    texts: list[Any] = []
-    scores: list[float] = []
     for i, item in enumerate(responses):
         if not isinstance(item, dict):
             raise BadRow(
                 f"field 'responses[{i}]' is {type(item).__name__}, not an object like the first"
             )
-        texts.append(item.get(first_of(item, TEXTS) or "text"))
-        scores.append(_own_score(item, f"responses[{i}]"))
-    return texts, scores
+    texts = [item.get(first_of(item, TEXTS) or "text") for item in responses]
+    ranks = _of_all(responses, "rank")
+    name = next((name for name in SCORES if any(is_given(r.get(name)) for r in responses)), None)
+    scores = None if name is None else _of_all(responses, name)
+    if ranks is None and scores is None:
+        raise BadRow(f"field 'responses[0]' has neither 'rank' nor one of {', '.join(SCORES)}")
+    return texts, _better_first(ranks, scores)
 
 
-def _own_score(item: Row, place: str) -> float:
-    name = first_of(item, SCORES)
-    if name is None:
-        return -number(f"{place}.rank", item.get("rank"))
-    return number(name, item[name])
+def _of_all(responses: list[Row], name: str) -> list[float] | None:
+    """Return one field of all responses, None where none has it; BadRow where only some have."""
+    if not any(is_given(item.get(name)) for item in responses):
+        return None
+    return [number(f"responses[{i}].{name}", item.get(name)) for i, item in enumerate(responses)]
 
 
 def _split_turns(prompt: str) -> Prompt:

@@ -4,10 +4,26 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from mlx_reward.data.formats.conversation import read_prompt
-from mlx_reward.data.formats.row import BadRow, Row, encodable, first_of, is_number, number, text
+from mlx_reward.data.formats.row import (
+    BadRow,
+    Contradictory,
+    Row,
+    encodable,
+    first_of,
+    is_given,
+    is_number,
+    number,
+    text,
+)
 from mlx_reward.data.pair import Prompt
 
 STRENGTH = ("preference_strength", "margin")
+SCORES = (  # of chosen and rejected
+    ("score_chosen", "score_rejected"),  # UltraFeedback-binarized
+    ("chosen_score", "rejected_score"),
+    ("chosen_rating", "rejected_rating"),
+    ("chosen-rating", "rejected-rating"),
+)
 SUBSET = ("subset", "topic", "domain")
 
 
@@ -25,6 +41,7 @@ class PairRow(_Preference, total=False):
     score_chosen: float
     score_rejected: float
     votes: list[int]
+    tied_votes: int
     agreement: float
     defect: str | None
 
@@ -43,7 +60,7 @@ def pair_row(prompt: object, chosen: object, rejected: object, row: Row) -> Pair
     """Check every field of a pair and return it.
 
     Subset, strength, votes and agreement are taken from ``row``, where it has them. BadRow names
-    the field that cannot be used.
+    the field that cannot be used; Contradictory a number that prefers the rejected response.
     """
     chosen = text("chosen", chosen)
     rejected = text("rejected", rejected)
@@ -58,9 +75,9 @@ def pair_row(prompt: object, chosen: object, rejected: object, row: Row) -> Pair
     strength = _strength(row)
     if strength is not None:
         found["preference_strength"] = strength
-    if row.get("votes") is not None:
+    if is_given(row.get("votes")):
         found["votes"] = _votes(row["votes"])
-    if row.get("agreement") is not None:
+    if is_given(row.get("agreement")):
         found["agreement"] = _agreement(row["agreement"])
     return found
 
@@ -72,15 +89,20 @@ def read_subset(row: Row) -> str | None:
 
 
 def _strength(row: Row) -> float | None:
-    """Return how much better chosen is, where the row says so."""
-    name = first_of(row, STRENGTH)
-    if name is not None:
-        return number(name, row[name])
-    high = row.get("score_chosen")  # UltraFeedback-binarized
-    low = row.get("score_rejected")
-    if is_number(high) and is_number(low):
-        return float(high) - float(low)  # type: ignore[arg-type]  # is_number saw to it
-    return None
+    """Return how much better chosen is, where the row says so; Contradictory where it is worse."""
+    stated = first_of(row, STRENGTH)
+    scores = next((names for names in SCORES if all(is_number(row.get(n)) for n in names)), None)
+    strength = None
+    if scores is not None:
+        high, low = scores
+        strength = float(row[high]) - float(row[low])
+        if strength < 0:
+            raise Contradictory(f"'{high}' is less than '{low}'")
+    if stated is not None:
+        strength = number(stated, row[stated])
+        if strength < 0:
+            raise Contradictory(f"'{stated}' is below zero: it prefers the rejected response")
+    return strength
 
 
 def _votes(value: Any) -> list[int]:
@@ -91,6 +113,8 @@ def _votes(value: Any) -> list[int]:
     )
     if not two_counts:
         raise BadRow("field 'votes' must be two counts, [chosen, rejected]")
+    if value[0] < value[1]:
+        raise Contradictory("most of the 'votes' are for the rejected response")
     return list(value)
 
 

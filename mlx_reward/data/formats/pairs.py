@@ -2,29 +2,42 @@
 
 import os.path
 from collections.abc import Iterator
-from typing import Any
 
 from mlx_reward.data.formats.conversation import (
     end_with_response,
     read_dialogue,
     read_message,
     read_messages,
-    read_prompt,
+    read_response,
 )
 from mlx_reward.data.formats.pair_row import PairRow, pair_row
+from mlx_reward.data.formats.prompts import has_prompt, prompt_of, with_system
 from mlx_reward.data.formats.row import BadRow, Row, text
-from mlx_reward.data.pair import Message, Prompt, as_messages
+from mlx_reward.data.pair import Message
 
 
 def from_pair(row: Row) -> Iterator[PairRow]:
     """Convert {"prompt", "chosen", "rejected"} of texts or messages.
 
-    chosen and rejected may repeat the prompt, as in UltraFeedback.
+    The prompt may have any name of PROMPTS; a "system" message, and LLaMA-Factory's "input" and
+    "history", belong to it. chosen and rejected may repeat the prompt, as in UltraFeedback.
     """
-    prompt = read_prompt("prompt", row["prompt"])
-    chosen = _response("chosen", row.get("chosen"), prompt)
-    rejected = _response("rejected", row.get("rejected"), prompt)
+    prompt = prompt_of(row)
+    chosen = read_response("chosen", row.get("chosen"), prompt)
+    rejected = read_response("rejected", row.get("rejected"), prompt)
     yield pair_row(prompt, chosen, rejected, row)
+
+
+def is_implicit(row: Row) -> bool:
+    """Return whether the prompt is what chosen and rejected begin with.
+
+    A column for the prompt, other than "prompt" itself, says nothing where they are whole
+    conversations.
+    """
+    if "chosen" not in row or "rejected" not in row or "prompt" in row:
+        return False
+    chosen = row["chosen"]
+    return not has_prompt(row) or (isinstance(chosen, list) and len(chosen) > 1)
 
 
 def from_implicit(row: Row) -> Iterator[PairRow]:
@@ -60,11 +73,15 @@ def from_hh(row: Row) -> Iterator[PairRow]:
 def from_openai(row: Row) -> Iterator[PairRow]:
     """Convert OpenAI's preference fine-tuning.
 
-    {"input": {"messages"}, "preferred_output", "non_preferred_output"}
+    {"input": {"messages"}, "preferred_output", "non_preferred_output"}. What an output says before
+    its last message belongs to the prompt, so both outputs must say the same.
     """
-    prompt = row["input"].get("messages") if isinstance(row["input"], dict) else row["input"]
-    _, chosen = end_with_response("preferred_output", row.get("preferred_output"))
-    _, rejected = end_with_response("non_preferred_output", row.get("non_preferred_output"))
+    asked = row["input"].get("messages") if isinstance(row["input"], dict) else row["input"]
+    before, chosen = end_with_response("preferred_output", row.get("preferred_output"))
+    other, rejected = end_with_response("non_preferred_output", row.get("non_preferred_output"))
+    prompt: object = asked
+    if before or other:
+        prompt = [*read_messages("input.messages", asked), *_same(before, other)]
     yield pair_row(prompt, chosen, rejected, row)
 
 
@@ -73,23 +90,10 @@ def from_sharegpt(row: Row) -> Iterator[PairRow]:
 
     {"conversations", "chosen", "rejected"} of from/value messages
     """
-    prompt = _with_system(row, read_messages("conversations", row["conversations"]))
+    prompt = with_system(row, read_messages("conversations", row["conversations"]))
     chosen = read_message("chosen", row.get("chosen"))["content"]
     rejected = read_message("rejected", row.get("rejected"))["content"]
     yield pair_row(prompt, chosen, rejected, row)
-
-
-def from_alpaca(row: Row) -> Iterator[PairRow]:
-    """Convert LLaMA-Factory's alpaca with ``ranking: true``.
-
-    {"instruction", "input", "chosen", "rejected", "system", "history"}
-    """
-    question = text("instruction", row["instruction"])
-    if row.get("input"):
-        question += "\n" + text("input", row["input"])
-    messages = _with_system(row, [*_history(row), *as_messages(question)])
-    prompt = question if len(messages) == 1 else messages
-    yield pair_row(prompt, row.get("chosen"), row.get("rejected"), row)
 
 
 def from_many(row: Row) -> Iterator[PairRow]:
@@ -100,19 +104,10 @@ def from_many(row: Row) -> Iterator[PairRow]:
     for field in ("chosen", "rejected"):
         if not isinstance(row.get(field), list) or not row[field]:
             raise BadRow(f"field '{field}' must be a list of responses")
+    prompt = prompt_of(row)
     for chosen in row["chosen"]:
         for rejected in row["rejected"]:
-            yield pair_row(row.get("prompt"), chosen, rejected, row)
-
-
-def _response(field: str, value: object, prompt: Prompt) -> str:
-    """Return a response that is a text, or the last message behind ``prompt``."""
-    if not isinstance(value, list):
-        return text(field, value)
-    before, response = end_with_response(field, value)
-    if before and before != as_messages(prompt):
-        raise BadRow(f"field '{field}' does not continue the prompt")
-    return response
+            yield pair_row(prompt, chosen, rejected, row)
 
 
 def _shared_beginning(chosen: str, rejected: str) -> str:
@@ -128,26 +123,3 @@ def _same(prompt: list[Message], other: list[Message]) -> list[Message]:
     if prompt != other:
         raise BadRow("chosen and rejected do not continue the same conversation")
     return prompt
-
-
-def _with_system(row: Row, messages: list[Message]) -> list[Message]:
-    if not row.get("system"):
-        return messages
-    return [{"role": "system", "content": text("system", row["system"])}, *messages]
-
-
-def _history(row: Row) -> list[Message]:
-    """Return alpaca's earlier turns, [[question, answer], ...], as messages."""
-    turns = row.get("history") or []
-    if not isinstance(turns, list):
-        raise BadRow("field 'history' is no list of questions and answers")
-    return [m for i, turn in enumerate(turns) for m in _turn(f"history[{i}]", turn)]
-
-
-def _turn(field: str, turn: Any) -> list[Message]:
-    if not isinstance(turn, list) or len(turn) != 2:
-        raise BadRow(f"field '{field}' is not a question and its answer")
-    return [
-        {"role": "user", "content": text(field, turn[0])},
-        {"role": "assistant", "content": text(field, turn[1])},
-    ]

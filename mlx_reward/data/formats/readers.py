@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -17,18 +18,17 @@ from mlx_reward.utils.errors import InputError
 LINE_LIMIT = 1 << 26  # bytes; a longer line is passed over, not held in memory
 PACKED_PARQUET_LIMIT = 1 << 30  # bytes, unpacked; Parquet is not read in one go, so it is held
 PROGRESS_EVERY = 500  # rows
-NUMERIC = {  # columns of CSV, where every cell is text, that hold numbers
-    "margin",
-    "preference_strength",
-    "overall_preference",
-    "agreement",
-    "score",
-    "score_chosen",
-    "score_rejected",
-    "overall_score",
-    "rating",
-    "helpfulness",
-}
+DELIMITERS = ",\t;|"
+# Columns of CSV, where every cell is text, that hold numbers, and lists or objects written as JSON.
+NUMERIC = re.compile(
+    r"margin|strength|preference_strength|(overall|signed)_preference|agreement|turn|helpfulness"
+    r"|(overall_)?score(_\w+)?|\w+_score|rank(_\w)?|(\w+[-_])?rating|annotator\d+"
+)
+NESTED = re.compile(
+    r"responses|completions|answers|scores|ranks|votes|defects|conversations|history"
+    r"|data|annotations|fields|individual_preference|.+\.responses(\.\w+)?"
+)
+MESSAGE = ({"role", "content"}, {"from", "value"})  # keys of a message
 
 Numbered = tuple[int, Row | BadRow]
 
@@ -135,18 +135,39 @@ def _json(path: Path, file: BinaryIO) -> Iterator[Numbered]:
         for number, item in enumerate(items, 1):
             yield number, _object(item)
     except (ijson.JSONError, ValueError, RecursionError) as error:
+        rest = _read_whole(path)[number:]
+        if rest:
+            yield from enumerate(rest, number + 1)
+            return
         reason = " ".join(str(error).split())[:120]
         raise InputError(
             f"{path}, after row {number}: not JSON ({reason}); mend it or fetch it again"
         ) from None
 
 
+def _read_whole(path: Path) -> list[Row | BadRow]:
+    """Return the rows of an array with NaN in it, which Python writes but JSON does not know.
+
+    Nothing is returned for a file that is broken, or too large to be read at once.
+    """
+    with open_bytes(path) as (file, _):
+        text = file.read(LINE_LIMIT)
+        if file.read(1):
+            return []
+    try:
+        items = json.loads(text.decode("utf-8-sig"), object_pairs_hook=_marked_object)
+    except (ValueError, RecursionError):
+        return []
+    return [_object(item) for item in items] if isinstance(items, list) else []
+
+
 def _is_array(beginning: bytes) -> bool:
     return beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
 
 
-def _csv(path: Path, file: BinaryIO, delimiter: str = ",") -> Iterator[Numbered]:
+def _csv(path: Path, file: BinaryIO) -> Iterator[Numbered]:
     csv.field_size_limit(LINE_LIMIT)
+    delimiter = _delimiter(cast(io.BufferedReader, file).peek(1 << 16), path)
     reader = csv.reader(_CsvLines(file), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
@@ -161,6 +182,20 @@ def _csv(path: Path, file: BinaryIO, delimiter: str = ",") -> Iterator[Numbered]
             header = cells
         elif cells:
             yield reader.line_num, _record(header, cells)
+
+
+def _delimiter(beginning: bytes, path: Path) -> str:
+    """Return the delimiter that gives a header most columns, the file's own where several do."""
+    own = "\t" if kind(path) == ".tsv" else ","
+    lines = beginning.decode("utf-8", "replace").splitlines()
+    return max(own + DELIMITERS, key=lambda delimiter: _count_columns(lines, delimiter))
+
+
+def _count_columns(lines: list[str], delimiter: str) -> int:
+    try:
+        return len(next(csv.reader(lines, delimiter=delimiter), []))
+    except csv.Error:
+        return 0
 
 
 class _CsvLines:
@@ -182,10 +217,6 @@ class _CsvLines:
         return line.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
 
-def _tsv(path: Path, file: BinaryIO) -> Iterator[Numbered]:
-    return _csv(path, file, delimiter="\t")
-
-
 def _record(header: list[str], cells: list[str]) -> Row | BadRow:
     if len(cells) != len(header):
         return BadRow(f"{len(cells)} cells where the header has {len(header)} columns")
@@ -193,18 +224,28 @@ def _record(header: list[str], cells: list[str]) -> Row | BadRow:
 
 
 def _cell(name: str, cell: str) -> Any:
-    """Return the value of a cell: text, None where it is empty.
+    """Return the value of a cell: text, or a number or nested value where the column holds those.
 
-    Numbers in numeric columns are parsed, and lists and objects, which CSV can only hold as JSON.
+    In other columns only a list of messages is parsed: a response may be JSON itself.
     """
-    if cell == "":
+    typed = NUMERIC.fullmatch(name) or NESTED.fullmatch(name)
+    if typed and cell == "":
         return None
-    if name in NUMERIC or cell[0] in "[{":
-        try:
-            return json.loads(cell)
-        except (ValueError, RecursionError):
-            return cell
-    return cell
+    if not typed and not cell.startswith("["):
+        return cell
+    try:
+        value = json.loads(cell)
+    except (ValueError, RecursionError):
+        return cell
+    return value if typed or _is_conversation(value) else cell
+
+
+def _is_conversation(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(m, dict) and any(k <= m.keys() for k in MESSAGE) for m in value)
+    )
 
 
 def _parquet(path: Path, file: BinaryIO) -> Iterator[Numbered]:
@@ -245,4 +286,4 @@ def _parquet_rows(batch: Any) -> Iterator[Row | BadRow]:
                 yield BadRow(f"a value cannot be read: {' '.join(str(error).split())[:120]}")
 
 
-READERS = {".json": _json, ".csv": _csv, ".tsv": _tsv, ".parquet": _parquet}
+READERS = {".json": _json, ".csv": _csv, ".tsv": _csv, ".parquet": _parquet}

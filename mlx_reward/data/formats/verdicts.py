@@ -1,28 +1,49 @@
-"""Rows that hold responses side by side, and what one or several judges said of them."""
+"""Verdicts on two responses that stand side by side in a row.
+
+A verdict is read as a lean: below zero the first response is better, above zero the second, at
+zero neither.
+"""
 
 import re
-from collections.abc import Iterator
-from itertools import combinations
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from mlx_reward.data.formats.conversation import end_with_response
-from mlx_reward.data.formats.pair_row import PairRow, pair_row
-from mlx_reward.data.formats.row import BadRow, Row, Tie, first_of, is_number, number
+from mlx_reward.data.formats.row import (
+    BadRow,
+    Doubtful,
+    Row,
+    first_of,
+    is_given,
+    is_number,
+    number,
+)
 
-PROMPTS = ("prompt", "context", "instruction", "question")
+STEMS = ("response", "answer", "completion", "output", "text", "conversation", "human_ref")
 SIDES = [
     (f"{stem}{joint}{first}", f"{stem}{joint}{second}")
-    for stem in ("response", "answer", "completion", "output", "text", "conversation")
-    for joint in ("", "_", "-")
-    for first, second in (("1", "2"), ("a", "b"), ("A", "B"))
+    for stem in STEMS
+    for joint in ("_", "", "-")
+    for first, second in (("a", "b"), ("A", "B"), ("1", "2"), ("0", "1"))
 ]
-# HelpSteer: below zero the first response is better, above zero the second.
+# A number in one of these is a verdict where below zero means that the first response is better
+# (HelpSteer); without a value below zero in the whole source it may be a mere strength.
 SIGNED = ("overall_preference", "preference_strength")
 NAMED = ("winner", "preference", "preferred", "choice", "label", "selected")
+ARENA = ("winner_model_a", "winner_model_b", "winner_tie")
+ANNOTATOR = re.compile(r"annotator\d+")  # PandaLM
+FIRST = tuple(first for first, _ in SIDES)
+SECOND = tuple(second for _, second in SIDES)
 PLACES = (("1", "a", "left", "first"), ("2", "b", "right", "second"))
-TIES = ("equal", "same", "both", "neither")
+TIES = ("tie", "equal", "same", "both", "neither", "draw")  # with which such a verdict begins
+ORDER = re.compile(r"[\[(]*([ab12])(>{1,2}|<{1,2}|=+)([ab12])[\])]*")  # A>>B, [[B>A]], A=B
 
-Ballot = dict[str, float]  # the rank that one judge gives each response; the lowest is best
+
+@dataclass(frozen=True)
+class Verdict:
+    """Which of two responses the field ``field`` prefers, and by how much."""
+
+    field: str
+    lean: float
 
 
 def sides(row: Row) -> tuple[str, str] | None:
@@ -32,214 +53,181 @@ def sides(row: Row) -> tuple[str, str] | None:
 
 def has_verdict(row: Row) -> bool:
     """Return whether the row holds two responses and says which is better."""
-    return sides(row) is not None and first_of(row, SIGNED + NAMED) is not None
-
-
-def from_compared(row: Row) -> Iterator[PairRow | Tie]:
-    """Convert two responses and a verdict.
-
-    HelpSteer2 and 3 preference, Chatbot Arena, AlpacaFarm and their like.
-    """
     names = sides(row)
     if names is None:
-        raise BadRow("no two responses, such as 'response_1' and 'response_2'")
-    ballots = _individual_ballots(names, row) or [_verdict(names, row)]
-    prompt, responses = _texts(row, names)
-    rest = {field: value for field, value in row.items() if field not in SIGNED}
-    signed = first_of(row, SIGNED)
-    if signed is not None:
-        rest["preference_strength"] = abs(number(signed, row[signed]))
-    yield from count_ballots(prompt, responses, ballots, rest, keep_votes=len(ballots) > 1)
+        return False
+    fields = (*VERDICTS, *score_names(names), *rank_names(names))
+    return any(field in row for field in fields) or any(map(ANNOTATOR.fullmatch, row))
 
 
-def from_label_studio(row: Row) -> Iterator[PairRow | Tie]:
-    """Convert Label Studio's JSON export of a pairwise task.
+def verdicts(names: tuple[str, str], row: Row) -> list[Verdict]:
+    """Return what the row's fields say, those that name a response before numbers.
 
-    {"data", "annotations": [{"result": [{"value": {"selected"}}]}]}
+    Doubtful where nothing but a number speaks whose meaning other rows must tell.
     """
-    data = row["data"] if isinstance(row["data"], dict) else {}
-    names = sides(data)
-    if names is None:
-        raise BadRow("field 'data' holds no two responses, such as 'answer1' and 'answer2'")
-    prompt, responses = _texts(data, names)
-    ballots = [_named(names, selected) for selected in _selections(row["annotations"])]
-    yield from count_ballots(prompt, responses, ballots, data)
-
-
-def from_argilla(row: Row) -> Iterator[PairRow | Tie]:
-    """Convert Argilla's export of a ranking.
-
-    It is nested {"fields", "responses"}, or flat with columns "<question>.responses".
-    """
-    fields = row["fields"] if isinstance(row.get("fields"), dict) else row
-    responses = {
+    found = [*_definite(row), *_arena(row), *_worded(names, row), *_by_score(names, row)]
+    if "individual_preference" in row:  # HelpSteer3, whose numbers are known to be signed
+        found += _signed(first_of(row, SIGNED), row)
+    if found or any(map(ANNOTATOR.fullmatch, row)):
+        return found
+    numbers = {
         field: value
-        for field, value in fields.items()
-        if re.fullmatch(r"(response|answer|completion)[-_]?\w", field)
+        for field in (*NAMED, *SIGNED)
+        if (value := as_number(row.get(field))) is not None
     }
-    if len(responses) < 2:
-        raise BadRow("no two fields such as 'response1' and 'response2'")
-    prompt = fields.get(first_of(fields, PROMPTS) or "instruction")
-    ballots = [_ranking(list(responses), value) for value in _submitted(row)]
-    yield from count_ballots(prompt, responses, ballots, fields)
+    if numbers:
+        raise Doubtful(names, numbers)
+    return []
 
 
-def count_ballots(
-    prompt: object,
-    responses: dict[str, Any],
-    ballots: list[Ballot],
-    row: Row,
-    keep_votes: bool = True,
-) -> Iterator[PairRow | Tie]:
-    """Yield a pair for every two responses of which more judges prefer one, else a tie.
+def as_number(value: object) -> float | None:
+    """Return a number that stands as one, as true or false, or as text, as in CSV; else None."""
+    if isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", value.strip()):
+        return float(value)
+    return number("", value) if is_number(value) else None
 
-    With ``keep_votes`` the pair carries how many judges prefer each.
+
+# Columns whose numbers are read in one way, whatever other rows hold. data.columns may map to them.
+
+
+def _one_two(field: str, value: object) -> float:
+    """Return the lean of 1 for the first, 2 for the second, between them the share for the second.
+
+    AlpacaEval writes 1.5, and PandaLM and AlpacaFarm 0, for a tie.
     """
-    if not ballots:
-        raise BadRow("no judge's verdict is in this row")
-    for first, second in combinations(responses, 2):
-        for_first = sum(ballot[first] < ballot[second] for ballot in ballots)
-        for_second = sum(ballot[second] < ballot[first] for ballot in ballots)
-        if for_first == for_second:
-            yield Tie("as many judges prefer one response as the other")
-            continue
-        chosen, rejected = (first, second) if for_first > for_second else (second, first)
-        votes = [max(for_first, for_second), min(for_first, for_second)]
-        judged = {**row, "votes": votes} if keep_votes else row
-        yield pair_row(prompt, responses[chosen], responses[rejected], judged)
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _texts(row: Row, names: tuple[str, str]) -> tuple[Any, dict[str, Any]]:
-    """Return the prompt and the two responses by the names of their fields."""
-    first, second = names
-    if first.startswith("conversation"):
-        prompt, first_response = end_with_response(first, row[first])
-        _, second_response = end_with_response(second, row[second])
-        return prompt, {first: first_response, second: second_response}
-    question = row.get(first_of(row, PROMPTS) or "prompt")
-    return question, {first: row[first], second: row[second]}
-
-
-def _individual_ballots(names: tuple[str, str], row: Row) -> list[Ballot]:
-    """Return a ballot for each judge of HelpSteer3; none where the row does not name them all."""
-    judges = _list(row.get("individual_preference"))
-    if not all(isinstance(judge, dict) and is_number(judge.get("score")) for judge in judges):
-        return []
-    return [_signed(names, judge["score"]) for judge in judges]
-
-
-def _verdict(names: tuple[str, str], row: Row) -> Ballot:
-    """Return the ballot of the one judge whose verdict is a field of the row."""
-    signed = first_of(row, SIGNED)
-    if signed is not None:
-        return _signed(names, number(signed, row[signed]))
-    named = first_of(row, NAMED)
-    if named is None:
+    found = as_number(value)
+    if found is None or not (found == 0 or 1 <= found <= 2):
         raise BadRow(
-            "no field says which response is better: 'winner', 'preference' or 'overall_preference'"
+            f"field '{field}' must be 1 or 2, or 0 or 1.5 for a tie, not {str(value)[:40]!r}"
         )
-    return _named(names, row[named])
+    return found - 1.5 if found else 0.0
 
 
-def _signed(names: tuple[str, str], score: float) -> Ballot:
-    """Return the ballot of a score that is below zero where the first response is better."""
-    first, second = names
-    return {first: score, second: -score}
+def _zero_one(field: str, value: object) -> float:
+    found = as_number(value)
+    if found not in (0, 1):
+        raise BadRow(f"field '{field}' must be 0 or 1, not {str(value)[:40]!r}")
+    return 1.0 if found else -1.0
 
 
-def _named(names: tuple[str, str], value: object) -> Ballot:
-    """Return the ballot of a verdict that names the better response, or says that it is a tie."""
-    word = _plain(value)
-    if word.startswith("tie") or word in TIES:
-        return dict.fromkeys(names, 1)
+def _one_zero(field: str, value: object) -> float:
+    return 0.0 if as_number(value) == 0.5 else -_zero_one(field, value)
+
+
+def below_zero(field: str, value: object) -> float:
+    found = as_number(value)
+    return number(field, value) if found is None else found
+
+
+DEFINITE: dict[str, Callable[[str, object], float]] = {
+    "better_of_1_2": _one_two,
+    "better_of_0_1": _zero_one,
+    "better_response_id": _zero_one,  # PKU-SafeRLHF
+    "first_is_better": _one_zero,
+    "labels": _one_zero,  # SHP
+    "signed_preference": below_zero,
+}
+ONE_TWO = ("better_of_1_2", "preference")
+VERDICTS = (*NAMED, *SIGNED, *DEFINITE, *ARENA)
+
+
+def _definite(row: Row) -> Iterator[Verdict]:
+    for field, read in DEFINITE.items():
+        if is_given(row.get(field)) and (field != "labels" or "human_ref_A" in row):
+            yield Verdict(field, read(field, row[field]))
+
+
+def _arena(row: Row) -> Iterator[Verdict]:
+    """Yield the verdict of Chatbot Arena's table: three columns of which one is 1."""
+    if not all(field in row for field in ARENA[:2]):
+        return
+    marks = [as_number(row.get(field, 0)) for field in ARENA]
+    if sorted(mark or 0 for mark in marks) != [0, 0, 1]:
+        raise BadRow(f"one of {', '.join(ARENA)} must be 1, the others 0")
+    yield Verdict(ARENA[0], (-1.0, 1.0, 0.0)[marks.index(1)])
+
+
+def _worded(names: tuple[str, str], row: Row) -> Iterator[Verdict]:
+    """Yield verdicts that name the better response, and the lower of two ranks."""
+    for field in NAMED:
+        value = row.get(field)
+        if not is_given(value):
+            continue
+        if field == "preference" and names[0] == "output_1":  # AlpacaFarm, AlpacaEval
+            yield Verdict(field, _one_two(field, value))
+        elif as_number(value) is None:
+            yield Verdict(field, named(names, value))
+        elif names[0].endswith("0") and as_number(value) in (0, 1):  # names response_0, response_1
+            yield Verdict(field, _zero_one(field, value))
+    first, second = rank_names(names)
+    if is_given(row.get(first)) and is_given(row.get(second)):
+        yield Verdict(first, below_zero(first, row[first]) - below_zero(second, row[second]))
+
+
+def _by_score(names: tuple[str, str], row: Row) -> Iterator[Verdict]:
+    """Yield the verdict of the responses' own scores (WebGPT, SHP)."""
+    first, second = score_names(names)
+    if is_given(row.get(first)) and is_given(row.get(second)):
+        yield Verdict(first, below_zero(second, row[second]) - below_zero(first, row[first]))
+
+
+def _signed(field: str | None, row: Row) -> Iterator[Verdict]:
+    if field is not None:
+        yield Verdict(field, below_zero(field, row[field]))
+
+
+def score_names(names: tuple[str, str]) -> tuple[str, str]:
+    """Return the names of the responses' scores, such as score_0 and score_1."""
+    return f"score_{names[0][-1]}", f"score_{names[1][-1]}"
+
+
+def rank_names(names: tuple[str, str]) -> tuple[str, str]:
+    """Return the names of the responses' ranks, such as rank_a and rank_b."""
+    return f"rank_{names[0][-1]}", f"rank_{names[1][-1]}"
+
+
+def named(names: tuple[str, str], value: object) -> float:
+    """Return the lean of a verdict that names the better response, or says that it is a tie."""
+    order = ORDER.fullmatch(re.sub(r"\s", "", str(value)).lower())
+    if order:
+        return _ordered(*order.groups())
+    word = plain(value)
+    if word.startswith(TIES) or str(value) == "[[C]]":  # MT-bench's judges
+        return 0.0
     for place, words in enumerate(PLACES):
-        models = [f"model{w}" for w in words]
-        if word in (_plain(names[place]), *words, *models):
-            return {names[place]: 1, names[1 - place]: 2}
+        spelled = [
+            prefix + word for word in words for prefix in ("", "model", "response", "answer")
+        ]
+        if word in (plain(names[place]), *spelled):
+            return (-1.0, 1.0)[place]
     raise BadRow(
         f"the verdict {str(value)[:40]!r} names neither response "
-        "(1 or 2, a or b, left or right, or tie)"
+        "(1 or 2, a or b, A>B, left or right, or tie)"
     )
 
 
-def _plain(value: object) -> str:
+def _ordered(left: str, sign: str, right: str) -> float:
+    if PLACE[left] == PLACE[right]:
+        raise BadRow(f"the verdict '{left}{sign}{right}' names one response twice")
+    if sign.startswith("="):
+        return 0.0
+    return PLACE[left] if sign.startswith(">") else PLACE[right]
+
+
+PLACE = {"a": -1.0, "1": -1.0, "b": 1.0, "2": 1.0}
+
+
+def plain(value: object) -> str:
     """Return letters and digits alone, in lower case: "Response-1" becomes "response1"."""
     return re.sub(r"\W|_", "", str(value)).lower()
 
 
-def _selections(annotations: object) -> list[Any]:
-    """Return what each pairwise result of Label Studio's annotations selects.
-
-    Cancelled annotations do not count.
-    """
-    done = [
-        annotation
-        for annotation in _list(annotations)
-        if isinstance(annotation, dict) and not annotation.get("was_cancelled")
-    ]
-    results = [
-        result
-        for annotation in done
-        for result in _list(annotation.get("result"))
-        if isinstance(result, dict) and result.get("type") == "pairwise"
-    ]
-    return [
-        result["value"].get("selected") if isinstance(result.get("value"), dict) else None
-        for result in results
-    ]
-
-
-def _submitted(row: Row) -> list[Any]:
-    """Return what each annotator answered to Argilla's one ranking question.
-
-    Drafts and discarded answers are left out.
-    """
-    nested = row.get("responses")
-    if isinstance(nested, dict):
-        answers = next((value for value in nested.values() if isinstance(value, list)), [])
-        answers = [answer for answer in answers if isinstance(answer, dict)]
-        values = [answer.get("value") for answer in answers]
-        states = [answer.get("status", "submitted") for answer in answers]
-    else:
-        values, states = _flat_answers(row)
-    return [
-        value for value, state in zip(values, states, strict=False) if state in (None, "submitted")
-    ]
-
-
-def _flat_answers(row: Row) -> tuple[list[Any], list[Any]]:
-    """Return values and states from the columns "<question>.responses" and "....status"."""
-    question = next((name for name in row if name.endswith(".responses")), "responses")
-    values = row.get(question)
-    if not isinstance(values, list):
-        raise BadRow(f"field '{question}' holds no list of answers")
-    states = row.get(f"{question}.status")
-    if not isinstance(states, list):
-        states = ["submitted"] * len(values)
-    return values, states
-
-
-def _ranking(names: list[str], value: object) -> Ballot:
-    """Return a ballot of Argilla's ranking.
-
-    It is ["best", ..., "worst"], [{"value", "rank"}, ...], or the name of the best alone; what it
-    does not name comes last.
-    """
-    items = value if isinstance(value, list) else [value]
-    name_of = {_plain(name): name for name in names}
-    ballot = dict.fromkeys(names, float(len(names) + 1))
-    for place, item in enumerate(items, 1):
-        label: object = item
-        rank: object = place
-        if isinstance(item, dict):
-            label = item.get("value")
-            rank = item.get("rank")
-        name = name_of.get(_plain(label))
-        if name is None:
-            raise BadRow(f"the ranking names {str(label)[:40]!r}, which is no response of this row")
-        ballot[name] = number("rank", rank)
-    return ballot
+def leans_of_judges(row: Row) -> list[float]:
+    """Return a lean for each judge of HelpSteer3 or PandaLM; none where not all of them speak."""
+    judges = row.get("individual_preference")
+    if isinstance(judges, list):
+        scores = [judge.get("score") if isinstance(judge, dict) else None for judge in judges]
+        return [number("score", score) for score in scores] if all(map(is_number, scores)) else []
+    return [_one_two(field, row[field]) for field in row if ANNOTATOR.fullmatch(field)]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mlx_reward.data.doubtful import settle
 from mlx_reward.data.formats.conversation import read_prompt
 from mlx_reward.data.formats.convert import convert
 from mlx_reward.data.formats.groups import LISTS, read_group
@@ -52,7 +53,7 @@ def read_questions(source: str) -> tuple[list[Question], list[str]]:
     found: list[Question] = []
     unusable: list[str] = []
     try:
-        for (file, line), row in benchmark_rows(source):
+        for (file, line), row in settle(benchmark_rows(source)):
             try:
                 if isinstance(row, BadRow):
                     raise row

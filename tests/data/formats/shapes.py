@@ -5,6 +5,13 @@ from typing import Any
 Q = {"role": "user", "content": "q"}
 GOOD, BAD = {"role": "assistant", "content": "good"}, {"role": "assistant", "content": "bad"}
 PAIR = {"prompt": "q", "chosen": "good", "rejected": "bad"}
+
+
+def _parts(role: str, text: str) -> dict[str, Any]:
+    part = {"type": "text", "text": text, "image": None, "mimeType": None}
+    return {"role": role, "content": [part], "num_tokens": 1}
+
+
 HH = {
     "chosen": "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: How?\n\nAssistant: Like this.\n\nSee?",
     "rejected": "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: How?\n\nAssistant: No.",
@@ -202,6 +209,164 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "OpenAI": (
         "openai",
-        {"input": {"messages": [Q]}, "preferred_output": [GOOD], "non_preferred_output": [BAD]},
+        {
+            "input": {"messages": [Q], "tools": [], "parallel_tool_calls": True},
+            "preferred_output": [GOOD],
+            "non_preferred_output": [BAD],
+        },
+    ),
+    "JudgeBench": (
+        "compared",
+        {
+            "pair_id": "81ec57f2-483f-515f-93ff-78a8910b2153",
+            "original_id": "10646",
+            "source": "mmlu-pro-computer science",
+            "question": "q",
+            "response_model": "gpt-4o-2024-05-13",
+            "response_A": "bad",
+            "response_B": "good",
+            "label": "B>A",
+        },
+    ),
+    "PandaLM": (
+        "compared",
+        {
+            "idx": 4,
+            "motivation_app": "Google Search",
+            "cmp_key": "cerebras-gpt-6.7B_pythia-6.9b",
+            "instruction": "q",
+            "input": float("nan"),
+            "response1": "bad",
+            "response2": "good",
+            "annotator1": 2,
+            "annotator2": 0,
+            "annotator3": 2,
+        },
+    ),
+    "AlpacaEval": (
+        "compared",
+        {
+            "instruction": "q",
+            "output_1": "good",
+            "generator_1": "text_davinci_003",
+            "dataset": "helpful_base",
+            "output_2": "bad",
+            "generator_2": "LMCocktail-10.7B-v1",
+            "annotator": "alpaca_eval_gpt4",
+            "preference": 1.0,
+            "price_per_example": 0.02094,
+            "time_per_example": 0.6389189567,
+        },
+    ),
+    "AlpacaEval, weighted": (
+        "compared",
+        {
+            "instruction": "q",
+            "output_1": "bad",
+            "generator_1": "gpt4_1106_preview",
+            "dataset": "helpful_base",
+            "output_2": "good",
+            "generator_2": "example",
+            "datasplit": "eval",
+            "annotator": "weighted_alpaca_eval_gpt4_turbo",
+            "preference": 1.75,
+            "raw_completion": {"finish_reason": "length", "text": "m"},
+        },
+    ),
+    "Arena, 140k": (
+        "compared",
+        {
+            "id": "f0e1",
+            "model_a": "x",
+            "model_b": "y",
+            "winner": "model_b",
+            "evaluation_session_id": "s",
+            "evaluation_order": 1,
+            "conversation_a": [_parts("user", "q"), _parts("assistant", "bad")],
+            "conversation_b": [_parts("user", "q"), _parts("assistant", "good")],
+            "conv_metadata": {"sum_assistant_a_tokens": 1},
+            "language": "en",
+            "is_code": False,
+        },
+    ),
+    "Arena, 55k": (
+        "compared",
+        {
+            "id": 30192,
+            "model_a": "gpt-4-1106-preview",
+            "model_b": "gpt-4-0613",
+            "prompt": '["q"]',
+            "response_a": '["good"]',
+            "response_b": '["bad"]',
+            "winner_model_a": 1,
+            "winner_model_b": 0,
+            "winner_tie": 0,
+        },
+    ),
+    "MT-bench": (
+        "compared",
+        {
+            "question_id": 81,
+            "model_a": "alpaca-13b",
+            "model_b": "gpt-3.5-turbo",
+            "winner": "model_b",
+            "judge": "author_2",
+            "conversation_a": [Q, BAD, {"role": "user", "content": "and?"}, GOOD],
+            "conversation_b": [Q, GOOD, {"role": "user", "content": "and?"}, BAD],
+            "turn": 1,
+        },
+    ),
+    "PKU-SafeRLHF": (
+        "compared",
+        {
+            "prompt": "q",
+            "response_0": "good",
+            "response_1": "bad",
+            "prompt_source": "BeaverTails",
+            "response_0_source": "Alpaca3-8B",
+            "response_1_source": "Alpaca3-8B",
+            "is_response_0_safe": False,
+            "is_response_1_safe": True,
+            "response_0_harm_category": {"Violence": True},
+            "response_1_harm_category": {"Violence": False},
+            "response_0_severity_level": 1,
+            "response_1_severity_level": 0,
+            "better_response_id": 0,
+            "safer_response_id": 1,
+            "response_0_sha256": "b2c5",
+            "response_1_sha256": "e8c2",
+        },
+    ),
+    "WebGPT": (
+        "compared",
+        {
+            "question": {"dataset": "triviaqa", "id": "5d", "full_text": "q"},
+            "quotes_0": {"title": ["t"], "extract": ["e"]},
+            "answer_0": "bad",
+            "tokens_0": {"prefix": [1], "completion": [2]},
+            "score_0": -0.5,
+            "quotes_1": {"title": ["t"], "extract": ["e"]},
+            "answer_1": "good",
+            "tokens_1": {"prefix": [1], "completion": [2]},
+            "score_1": 0.5,
+        },
+    ),
+    "SHP": (
+        "compared",
+        {
+            "post_id": "qt3nxl",
+            "domain": "askculinary_train",
+            "history": "q",
+            "human_ref_A": "good",
+            "human_ref_B": "bad",
+            "labels": 1,
+            "score_A": 340,
+            "score_B": 166,
+            "score_ratio": 2.0,
+        },
+    ),
+    "Orca DPO pairs": (
+        "pair",
+        {"system": "", "question": "q", "chosen": "good", "rejected": "bad"},
     ),
 }

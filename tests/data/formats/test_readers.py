@@ -12,6 +12,7 @@ import pytest
 from backports import zstd
 
 from mlx_reward.data.formats import readers
+from mlx_reward.data.formats.convert import convert
 from mlx_reward.data.formats.row import BadRow
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.progress import bar
@@ -142,6 +143,50 @@ def test_csv_text_stays_text_and_messages_are_read_as_json(tmp_path: Path) -> No
     assert good(tmp_path / "a.csv") == [
         {"prompt": [{"role": "user", "content": "q"}], "chosen": "4", "score": 4}
     ]
+
+
+def test_a_csv_cell_that_happens_to_be_json_is_a_text(tmp_path: Path) -> None:
+    """It became two responses, or was refused."""
+    (tmp_path / "a.csv").write_text(
+        'prompt,chosen,rejected\n"[3] + [4]?","[""apple"", ""pear""]","{""ok"": true}"\n'
+    )
+    assert good(tmp_path / "a.csv") == [
+        {"prompt": "[3] + [4]?", "chosen": '["apple", "pear"]', "rejected": '{"ok": true}'}
+    ]
+
+
+def test_csv_columns_of_lists_and_numbers_are_parsed(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        'prompt,responses,scores,score_0,annotator1\nq,"[""a"", ""b""]","[1, 2]",-0.5,2\n'
+    )
+    assert good(tmp_path / "a.csv") == [
+        {"prompt": "q", "responses": ["a", "b"], "scores": [1, 2], "score_0": -0.5, "annotator1": 2}
+    ]
+
+
+def test_an_empty_cell_is_called_empty(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("prompt,chosen,rejected,margin\nq,,b,\n")
+    (row,) = good(tmp_path / "a.csv")
+    with pytest.raises(BadRow, match="field 'chosen' is empty"):
+        list(convert(row))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz"])
+def test_the_delimiter_is_found(tmp_path: Path, name: str, delimiter: str) -> None:
+    lines = ["prompt", "chosen", "rejected"], ['"q, or; r"', "a", "b"]
+    packed = "".join(delimiter.join(cells) + "\n" for cells in lines).encode()
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(packed) if name.endswith(".gz") else packed)
+    assert good(path) == [{"prompt": "q, or; r", "chosen": "a", "rejected": "b"}]
+
+
+def test_nan_in_a_json_array_as_python_writes_it(tmp_path: Path) -> None:
+    """PandaLM's test set has it, and the reader of large arrays stops there."""
+    (tmp_path / "a.json").write_text('[{"a": 1}, {"a": NaN, "b": 2}, {"a": 3}]')
+    (first, second, third) = good(tmp_path / "a.json")
+    assert (first, third) == ({"a": 1}, {"a": 3})
+    assert second["b"] == 2  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a", "a.jsonl.bz2"])

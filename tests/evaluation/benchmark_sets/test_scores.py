@@ -167,7 +167,7 @@ def test_files_are_read_for_what_they_are_and_bad_rows_are_counted(
         lambda texts: np.arange(len(texts), dtype=float),
     )
     assert (found["kind"], found["questions"], found["unusable"]) == (kind, 1, 2)
-    assert found["unusable_first"].startswith(f"{path}, line 2: field")
+    assert found["unusable_first"].startswith(f"{path}, line 2: the columns prompt")
 
 
 def test_a_question_of_ties_without_its_number_is_set_aside(tmp_path: Path) -> None:
