@@ -23,7 +23,7 @@ def serve(
         str,
         typer.Option(help="Address; any but loopback needs a token in MLX_REWARD_TOKEN."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port.")] = 8000,
     max_waiting: Annotated[
         int, typer.Option(help="Texts that may wait; more are refused.")
     ] = 10_000,
@@ -84,7 +84,9 @@ def import_model(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the backbone and the reward model.")
     ],
-    max_seq_length: Annotated[int, typer.Option(help="Longest conversation, in tokens.")] = 4096,
+    max_seq_length: Annotated[
+        int, typer.Option(min=1, help="Longest conversation, in tokens.")
+    ] = 4096,
     quantize: Annotated[
         Literal["3", "4", "6", "8"] | None,
         typer.Option(help="Bits of a weight.", show_default="not quantized"),

@@ -17,6 +17,7 @@ from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.fingerprint import arithmetic
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
+from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.training.distributed import DataParallel
 from mlx_reward.training.fit import Fitted, fit
@@ -110,7 +111,7 @@ def _save_checkpoint(
     renderer: Renderer,
     paths: Paths,
 ) -> None:
-    config = checkpoint.RewardConfig(
+    config = RewardConfig(
         base=str(paths.base),
         base_digest=base_digest,
         chat_template=renderer.chat_template,
