@@ -75,7 +75,11 @@ def _kill(
 ) -> Iterator[Outcome]:
     """Kill a command, as the head of this file says; ``written`` are the folders it writes to."""
     start = time.monotonic()
-    _run(folder, arguments)
+    try:
+        _run(folder, arguments)
+    except subprocess.CalledProcessError as error:
+        yield Outcome(f"{name}, left alone", f"fails: {error.stderr.decode()[-200:]}")
+        return
     seconds = time.monotonic() - start
     first = _results(folder, written)
     sources = _sources(folder, written)
