@@ -9,6 +9,7 @@ from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.load import load_backbone
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
+from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.training.state import trainable_weights
 from mlx_reward.utils.files import write_json
 from tests import tiny
@@ -32,7 +33,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _, module in model.named_modules():
         if "lora_b" in module:  # zero at first, so that the adapters would change nothing
             module.lora_b = mx.random.normal(module.lora_b.shape)
-    config = checkpoint.RewardConfig(
+    config = RewardConfig(
         base="checkpoints/sft_merged_model",
         base_digest=digest(base),
         chat_template=tiny.CHATML,

@@ -12,6 +12,7 @@ from typing import Any
 from mlx_lm import load
 from mlx_lm.utils import quantize_model, save_config, save_model
 
+from mlx_reward.backbones.load import NO_CODE, check_files
 from mlx_reward.utils.errors import InputError
 
 # What a backbone consists of besides weights and config.
@@ -79,7 +80,8 @@ def _copy(source: Path, target: Path, *patterns: str) -> None:
 
 def _load(source: Path) -> Any:
     try:
-        return load(str(source))[0]
+        check_files(source)
+        return load(str(source), tokenizer_config=NO_CODE)[0]
     except Exception as error:  # whatever a damaged or foreign model makes mlx_lm raise
         raise InputError(f"{source}: mlx_lm cannot open it ({_first_line(error)})") from None
 
@@ -87,7 +89,7 @@ def _load(source: Path) -> Any:
 def check(folder: Path, source: str) -> None:
     """Refuse a folder that ``mlx_lm.load`` does not open."""
     try:
-        load(str(folder), lazy=True)
+        load(str(folder), lazy=True, tokenizer_config=NO_CODE)
     except Exception as error:  # as above: the reason is told, whatever its kind
         raise InputError(
             f"base.source {source!r}: mlx_lm cannot open the result ({_first_line(error)})"

@@ -11,6 +11,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from mlx_reward.backbones import gguf_check
 from mlx_reward.backbones.gguf_tokenizer import write_tokenizer
 from mlx_reward.utils import tensors
 from mlx_reward.utils.errors import InputError
@@ -37,6 +38,16 @@ def convert(file: Path, target: Path) -> None:
     ``target``.
     """
     found, metadata = _load(file)
+    try:
+        _convert(found, metadata, file, target)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a field that is missing, or of another type, leads to
+        reason = " ".join(f"{type(error).__name__} {error}".split())[:200]
+        raise InputError(f"{file}: no llama model in GGUF ({reason}); fetch it again") from None
+
+
+def _convert(found: dict[str, mx.array], metadata: Metadata, file: Path, target: Path) -> None:
     architecture = metadata.get("general.architecture")
     if architecture != "llama":
         raise InputError(
@@ -59,11 +70,12 @@ def convert(file: Path, target: Path) -> None:
 
 
 def _load(file: Path) -> tuple[dict[str, mx.array], Metadata]:
+    gguf_check.check(file)
     try:
         loaded: Any = mx.load(str(file), format="gguf", return_metadata=True)
         found, metadata = loaded
         mx.eval(found)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise InputError(f"{file}: not a whole GGUF file ({error}); fetch it again") from None
     return found, metadata
 

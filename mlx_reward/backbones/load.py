@@ -11,8 +11,14 @@ from mlx_lm.tokenizer_utils import load as load_tokenizer
 from mlx_lm.utils import load_model
 
 from mlx_reward.cpu.way import takes_cpu_way
-from mlx_reward.utils import process
+from mlx_reward.utils import process, tensors
 from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.files import read_json
+
+# Fields of config.json that count parts of a model, one made after the other.
+COUNTS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "num_experts")
+MAX_COUNT = 10_000
+NO_CODE = {"trust_remote_code": False}  # for transformers; nor a question whether to run it
 
 
 def load_backbone(folder: Path) -> nn.Module:
@@ -40,18 +46,41 @@ def load_language_model(folder: Path) -> tuple[nn.Module, TokenizerWrapper]:
         widen(model)
     model.freeze()
     model.eval()
-    return model, load_tokenizer(folder, eos_token_ids=config.get("eos_token_id"))
+    return model, load_tokenizer(folder, NO_CODE, eos_token_ids=config.get("eos_token_id"))
 
 
 def _load(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     process.claim()
     try:
+        check_files(folder)
         model, config = load_model(folder)
-    except (FileNotFoundError, ValueError, RuntimeError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # whatever a damaged or foreign model makes mlx_lm raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise InputError(
-            f"{folder}: no backbone that mlx_lm opens ({error}); run `dvc repro base`"
+            f"{folder}: no backbone that mlx_lm opens ({reason}); run `dvc repro base`"
         ) from None
     return model, config
+
+
+def check_files(folder: Path) -> None:
+    """Refuse config.json and weights of ``folder`` that would not end, or that MLX must not read.
+
+    MLX trusts the sizes that a file of weights states.
+    """
+    config = read_json(folder / "config.json", "run `dvc repro base`")
+    if not isinstance(config, dict):
+        raise InputError(f"{folder / 'config.json'}: no JSON object; run `dvc repro base`")
+    for name in COUNTS:
+        value = config.get(name, 1)
+        if not isinstance(value, int) or not 0 < value <= MAX_COUNT:
+            raise InputError(f"{folder / 'config.json'}: field '{name}' is {str(value)[:40]!r}")
+    for file in folder.glob("model*.safetensors"):
+        try:
+            tensors.check(file)
+        except ValueError as error:
+            raise InputError(f"{error}; fetch it again") from None
 
 
 def widen(model: nn.Module) -> None:

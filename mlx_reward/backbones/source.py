@@ -22,7 +22,7 @@ def build(settings: BaseSettings, target: Path) -> None:
 
 
 def _build(settings: BaseSettings, target: Path) -> None:
-    path = Path(settings.source).expanduser()
+    path = _path(settings.source)
     if settings.source == wheel.NAME:
         with wheel.model_file() as file:
             gguf.convert(file, target)
@@ -34,3 +34,12 @@ def _build(settings: BaseSettings, target: Path) -> None:
         folder.convert(hub.download(settings.source, settings.revision), target, settings.quantize)
     else:
         raise InputError(f"base.source is {settings.source!r}: not there, and not one of: {KINDS}")
+
+
+def _path(source: str) -> Path:
+    if not source.strip():  # the path "" is the working directory
+        raise InputError(f"base.source is empty; it is one of: {KINDS}")
+    try:
+        return Path(source).expanduser()
+    except RuntimeError as error:  # a home folder of nobody
+        raise InputError(f"base.source is {source!r}, which is no path ({error})") from None

@@ -90,7 +90,9 @@ def import_model(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the backbone and the reward model.")
     ],
-    max_seq_length: Annotated[int, typer.Option(help="Longest conversation, in tokens.")] = 4096,
+    max_seq_length: Annotated[
+        int, typer.Option(min=1, help="Longest conversation, in tokens.")
+    ] = 4096,
     quantize: Annotated[
         Literal["3", "4", "6", "8"] | None,
         typer.Option(help="Bits of a weight.", show_default="not quantized"),

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from mlx_reward.config.reader import Settings
+from mlx_reward.utils.limits import MAX_MEMBERS, MAX_RANK, MAX_SEED
 
 
 class LoraSettings(Settings):
-    rank: Annotated[int, Field(ge=1)]
+    rank: Annotated[int, Field(ge=1, le=MAX_RANK)]
     scale: Annotated[float, Field(gt=0)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     keys: list[str] | None
@@ -35,12 +36,12 @@ class TrainSettings(Settings):
     lora: LoraSettings
     head: Literal["linear", "mlp"]
     loss: LossSettings
-    members: Annotated[int, Field(ge=1)]
+    members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
     batch_size: Annotated[int, Field(ge=1)]
     grad_accumulation_steps: Annotated[int, Field(ge=1)]
     epochs: Annotated[int, Field(ge=1)]
     iters: Annotated[int, Field(ge=1)] | None
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
     lr_schedule: Literal["cosine", "linear", "constant"]
     warmup: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0)]
@@ -52,7 +53,7 @@ class TrainSettings(Settings):
     patience: Annotated[int, Field(ge=1)] | None
     save_every: Annotated[int, Field(ge=1)]
     report_to: Literal["none", "dvclive", "wandb"]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
 
     @property
     def adapters(self) -> dict[str, Any]:

@@ -11,10 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from jinja2.exceptions import TemplateError
-
 from mlx_reward.data.pair import Message, Prompt, as_messages
 from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.template_guard import TooSlow, check_template, time_limit
 from mlx_reward.utils.transformers_import import import_transformers
 
 import_transformers()
@@ -94,9 +93,7 @@ class Renderer:
         self._find_lookalike = _any_of(self._lookalikes)
         self._token_characters = _longest_token(tokenizer)
         self._most_characters = max_seq_length * self._token_characters
-        self._takes_system = self._accepts(
-            [{"role": "system", "content": "x"}, {"role": "user", "content": "x"}]
-        )
+        self._takes_system = self._try_template()
 
     def render(self, prompt: Prompt, response: str) -> Rendered:
         """Return the tokens of the whole conversation, at most ``max_seq_length``.
@@ -271,11 +268,26 @@ class Renderer:
             text = self._tokenizer.apply_chat_template(
                 messages, chat_template=self._dated_template, tokenize=False
             )
-        except TemplateError as error:
+        except TooSlow:
+            raise
+        except Exception as error:  # a template can raise whatever Python does: 1 / 0, 1 + "a"
             raise InputError(
                 f"the backbone's chat template refuses this conversation: {error}"
             ) from None
         return str(text)
+
+    def _try_template(self) -> bool:
+        """Return whether the template takes system messages; InputError where it never ends."""
+        if not isinstance(self.chat_template, str):
+            raise InputError("the backbone's chat template is not one text but several")
+        check_template(self.chat_template)
+        user = {"role": "user", "content": "x"}
+        try:
+            with time_limit():
+                self._accepts(_answered([user], "x"))
+                return self._accepts([{"role": "system", "content": "x"}, user])
+        except TooSlow:
+            raise InputError("the backbone's chat template does not come to an end") from None
 
     def _accepts(self, messages: list[Message]) -> bool:
         try:
@@ -340,5 +352,11 @@ def load_renderer(
     # Checked here, because transformers would look for the backbone on the hub.
     if not (backbone / "tokenizer_config.json").exists():
         raise InputError(f"{backbone}: no backbone there; run `dvc repro base`, which makes it")
-    tokenizer = AutoTokenizer.from_pretrained(backbone, local_files_only=True)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            backbone, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # whatever a damaged or foreign tokenizer makes transformers raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise InputError(f"{backbone}: transformers cannot open its tokenizer ({reason})") from None
     return Renderer(tokenizer, max_seq_length, chat_template, template_date)

@@ -7,6 +7,7 @@ from mlx_reward.data.chat import Renderer, load_renderer
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.ensemble import Ensemble
 from mlx_reward.model import checkpoint
+from mlx_reward.model.checkpoint_config import RewardConfig
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Loaded:
 
     ensemble: Ensemble
     renderer: Renderer
-    config: checkpoint.RewardConfig
+    config: RewardConfig
 
 
 def load(folder: Path, base: Path) -> Loaded:

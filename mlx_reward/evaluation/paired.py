@@ -1,5 +1,6 @@
 """Two models on the same pairs: is one better than the other, or is it noise?"""
 
+import sys
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,10 +85,25 @@ def compare_runs(old: Path, new: Path) -> Comparison:
     """Compare two files of test rewards; raise InputError where their pairs are not the same."""
     before = list(read_jsonl(old))
     after = list(read_jsonl(new))
+    _check(old, before)
+    _check(new, after)
     try:
         return compare_rows(before, after)
     except InputError as error:
         raise InputError(f"{old} and {new}: {error}") from None
+
+
+def _check(path: Path, rows: Sequence[Row]) -> None:
+    """Refuse rows that stage eval did not write."""
+    for number, row in enumerate(rows, 1):
+        texts = [row.get(name) for name in ("id", "prompt", "subset")]
+        logit = row.get("logit")
+        is_number = isinstance(logit, int | float) and abs(logit) <= sys.float_info.max
+        if not is_number or not all(isinstance(text, str) for text in texts):
+            raise InputError(
+                f"{path}, line {number}: no reward of a test pair; "
+                "name checkpoints/test_rewards.jsonl of a run"
+            )
 
 
 def compare_rows(old: Sequence[Row], new: Sequence[Row]) -> Comparison:

@@ -12,7 +12,7 @@ from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.folder import convert, read_config
 from mlx_reward.data.chat import load_renderer
 from mlx_reward.exchange import standalone
-from mlx_reward.model.checkpoint import RewardConfig
+from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.utils import tensors
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import write_json
@@ -64,8 +64,10 @@ def _load_weights(source: Path) -> dict[str, mx.array]:
     """Return the weights of all shards."""
     weights: dict[str, mx.array] = {}
     for file in sorted(source.glob("model*.safetensors")):
-        shard: Any = mx.load(str(file))
-        weights |= shard
+        try:
+            weights |= tensors.load(file)
+        except ValueError as error:
+            raise InputError(f"{error}; fetch it again") from None
     return weights
 
 

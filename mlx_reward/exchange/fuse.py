@@ -11,7 +11,7 @@ from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.folder import convert, read_config
 from mlx_reward.exchange import standalone
 from mlx_reward.exchange.fused_weights import QUANTIZATION_FIELDS, fused_weights, load_member
-from mlx_reward.model import checkpoint
+from mlx_reward.model.checkpoint_config import read_reward_config
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.utils import tensors
 from mlx_reward.utils.files import read_json, write_json
@@ -35,7 +35,7 @@ def fuse(
     sources = [folder, base, calibration_file]
     check_folder(target, sources, overwrite)
     network, _ = load_member(folder, base, member)
-    config = checkpoint.read_config(folder)
+    config = read_reward_config(folder)
     remedy = "run `dvc repro calibrate`, which makes it"
     calibration = read_json(calibration_file, remedy)
     own_calibration = _calibration_of(calibration, member)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlx_reward.evaluation.metric_table import markdown_table
-from mlx_reward.model.checkpoint import RewardConfig
+from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.utils.templates import environment
 
 ENVIRONMENT = environment("mlx_reward.exchange")

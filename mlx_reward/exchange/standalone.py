@@ -8,6 +8,7 @@ from typing import Any
 
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config
+from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.utils.files import write_json
 
 # Names of the two folders inside, the same as in the pipeline's checkpoints/.
@@ -18,7 +19,7 @@ MODEL = "rm_model_bt"
 def save(
     folder: Path,
     head: dict[str, Any],
-    config: checkpoint.RewardConfig,
+    config: RewardConfig,
     calibration: dict[str, Any],
 ) -> None:
     """Write the reward model and its calibration into ``folder``, beside the backbone."""

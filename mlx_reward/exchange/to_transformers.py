@@ -20,7 +20,7 @@ from mlx_reward.exchange.fused_weights import (
     load_member,
 )
 from mlx_reward.exchange.model_card import model_card
-from mlx_reward.model import checkpoint
+from mlx_reward.model.checkpoint_config import read_reward_config
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.utils import tensors
 from mlx_reward.utils.errors import InputError
@@ -67,14 +67,14 @@ def export(
             "transformers' head is one linear layer; train with train.head: linear to export"
         )
     bias = float(np.array(network.head.bias)[0])
-    tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True, trust_remote_code=False)
     tokenizer.chat_template = renderer.dated_template
     tokenizer.pad_token = _pad_token(tokenizer, renderer.last_token)
     config = _config(base_config, architecture, tokenizer, dtype)
     figures = {}
     if evidence is not None and evidence.exists():
         figures = json.loads(evidence.read_text())
-    card = model_card(checkpoint.read_config(folder), figures, bias)
+    card = model_card(read_reward_config(folder), figures, bias)
     with output_folder(target, sources, overwrite) as temporary:
         tensors.save(temporary / "model.safetensors", _weights(network, dtype))
         write_json(temporary / "config.json", config)

@@ -19,7 +19,7 @@ from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
 from mlx_reward.engine.load import load
 from mlx_reward.evaluation.calibration import Calibrator
 from mlx_reward.inference.penalty import check_uncertainty_penalty, penalize
-from mlx_reward.model import checkpoint
+from mlx_reward.model.checkpoint_config import RewardConfig, read_reward_config
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import read_json
@@ -60,7 +60,7 @@ class RewardModel:
         self,
         ensemble: Ensemble,
         renderer: Renderer,
-        config: checkpoint.RewardConfig,
+        config: RewardConfig,
         calibrator: Calibrator,
     ) -> None:
         self.ensemble = ensemble
@@ -251,6 +251,6 @@ def backbone_of(folder: Path) -> Path:
 
     That is a folder beside it with the recorded name, or else the recorded path itself.
     """
-    recorded = Path(checkpoint.read_config(folder).base)
+    recorded = Path(read_reward_config(folder).base)
     beside = folder.parent / recorded.name
     return beside if beside.exists() else recorded

@@ -11,7 +11,6 @@ backbone has no place in mlx_lm: there ``mlx-reward export --to mlx`` writes a f
 """
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,42 +21,20 @@ from mlx_lm.tuner.utils import load_adapters
 
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.load import load_backbone, unfreeze_last
+from mlx_reward.model.checkpoint_config import (
+    REMEDY,
+    RewardConfig,
+    check_adapter_config,
+    read_reward_config,
+)
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.utils import tensors
 from mlx_reward.utils.errors import InputError
-from mlx_reward.utils.files import read_json, whole_folder, write_json
+from mlx_reward.utils.files import whole_folder, write_json
 
+ADAPTERS = "adapters.safetensors"
+HEAD = "reward_head.safetensors"
 Tree = dict[str, Any]  # of arrays, as network.update takes it
-FORMAT_VERSION = 1
-REMEDY = "run `dvc repro train`, which makes it"
-
-
-@dataclasses.dataclass(frozen=True)
-class RewardConfig:
-    """What a reward depends on besides the weights.
-
-    ``reward_mean`` and ``reward_std`` are those of training responses. ``template_date``: the date
-    that ``chat_template`` is given as today's, YYYY-MM-DD, where it asks for one.
-    """
-
-    base: str
-    base_digest: str
-    chat_template: str
-    max_seq_length: int
-    reward_mean: float
-    reward_std: float
-    params: dict[str, Any]
-    format_version: int = FORMAT_VERSION
-    template_date: str | None = None  # absent from older checkpoints
-
-    @property
-    def rendering(self) -> dict[str, Any]:
-        """How texts are rendered, as data/chat.py's ``load_renderer`` takes it."""
-        return {
-            "max_seq_length": self.max_seq_length,
-            "chat_template": self.chat_template,
-            "template_date": self.template_date,
-        }
 
 
 def save(
@@ -69,8 +46,8 @@ def save(
     with whole_folder(folder) as temporary:
         for member, place in zip(members, _folders(temporary, len(members)), strict=True):
             place.mkdir(exist_ok=True)
-            tensors.save(place / "adapters.safetensors", dict(tree_flatten(member["backbone"])))
-            tensors.save(place / "reward_head.safetensors", dict(tree_flatten(member["head"])))
+            tensors.save(place / ADAPTERS, dict(tree_flatten(member["backbone"])))
+            tensors.save(place / HEAD, dict(tree_flatten(member["head"])))
             write_json(place / "adapter_config.json", adapter_config)
         write_json(temporary / "reward_config.json", dataclasses.asdict(config))
 
@@ -92,22 +69,23 @@ def load(folder: Path, base: Path) -> Checkpoint:
     """Read the reward model in ``folder`` over the backbone in ``base``; InputError where they do
     not fit.
     """
-    config = read_config(folder)
+    config = read_reward_config(folder)
     if digest(base) != config.base_digest:
         raise InputError(
             f"{folder} was trained on another backbone than {base}; "
             "run `dvc repro train`, which remakes it"
         )
+    params = config.used_params
     try:
         backbone = load_backbone(base)
-        if config.params.get("fine_tune_type") == "full":
-            unfreeze_last(backbone, config.params["num_layers"])
-        if config.params.get("fine_tune_type") != "none":  # as with an imported model
+        if params.fine_tune_type == "full":
+            unfreeze_last(backbone, params.num_layers)
+        if params.fine_tune_type != "none":  # as with an imported model
+            check_adapter_config(folder)
+            tensors.check(folder / ADAPTERS)
             backbone = load_adapters(backbone, str(folder))
-        model = RewardNetwork(backbone, config.params.get("head", "linear"))
-        members = [
-            _read(place, model) for place in _folders(folder, config.params.get("members", 1))
-        ]
+        model = RewardNetwork(backbone, params.head)
+        members = [_read(place, model) for place in _folders(folder, params.members)]
         model.update(members[0])
     except (FileNotFoundError, ValueError, RuntimeError) as error:
         raise InputError(f"{folder}: not a whole checkpoint ({error}); {REMEDY}") from None
@@ -122,8 +100,8 @@ def _folders(folder: Path, members: int) -> list[Path]:
 
 def _read(folder: Path, model: RewardNetwork) -> Tree:
     """Return trained weights for ``model``, as a tree; ValueError where they are not for it."""
-    names = {"backbone": "adapters.safetensors", "head": "reward_head.safetensors"}
-    found: dict[str, Any] = {part: mx.load(str(folder / name)) for part, name in names.items()}
+    names = {"backbone": ADAPTERS, "head": HEAD}
+    found: dict[str, Any] = {part: tensors.load(folder / name) for part, name in names.items()}
     for part, weights in found.items():
         own = dict(tree_flatten(model[part].trainable_parameters()))
         if {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in own.items()}:
@@ -137,25 +115,3 @@ def _require_finite(path: Path, weights: dict[str, mx.array]) -> None:
     for name, weight in weights.items():
         if not mx.isfinite(weight).all().item():
             raise ValueError(f"{path}: {name} is not finite")
-
-
-def read_config(folder: Path) -> RewardConfig:
-    """Return reward_config.json of ``folder``.
-
-    InputError where it is of another format version or its numbers cannot scale a reward.
-    """
-    path = folder / "reward_config.json"
-    fields = read_json(path, REMEDY)
-    if fields.get("format_version") != FORMAT_VERSION:
-        raise InputError(
-            f"{path}: format_version is {fields.get('format_version')!r}, "
-            f"this release reads {FORMAT_VERSION}"
-        )
-    try:
-        config = RewardConfig(**fields)
-        finite = math.isfinite(config.reward_mean) and math.isfinite(config.reward_std)
-    except TypeError as error:
-        raise InputError(f"{path}: {error}; {REMEDY}") from None
-    if not finite:
-        raise InputError(f"{path}: reward_mean or reward_std is not finite; {REMEDY}")
-    return config

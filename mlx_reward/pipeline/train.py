@@ -19,6 +19,7 @@ from mlx_reward.engine.feature_store import allowed_bytes, states_bytes
 from mlx_reward.engine.fingerprint import arithmetic
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
+from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.pipeline.tokenized import tokenized
 from mlx_reward.training.distributed import DataParallel
@@ -136,7 +137,7 @@ def _save_checkpoint(
     renderer: Renderer,
     paths: Paths,
 ) -> None:
-    config = checkpoint.RewardConfig(
+    config = RewardConfig(
         base=str(paths.base),
         base_digest=base_digest,
         chat_template=renderer.chat_template,

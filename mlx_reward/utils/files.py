@@ -72,11 +72,13 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path, remedy: str) -> Any:
     """Return the JSON in ``path``; InputError with ``remedy`` where it is missing or damaged."""
+    if not path.exists():
+        raise InputError(f"{path}: not there; {remedy}")
+    if not path.is_file():  # a pipe would wait for ever
+        raise InputError(f"{path}: not a file; {remedy}")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: not there; {remedy}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error}); {remedy}") from None
 
 
@@ -93,18 +95,18 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     """Yield rows that an earlier stage wrote; InputError names the line that is no such row."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 yield _row(path, number, line)
     except FileNotFoundError:
         raise InputError(f"{path}: not there; run `dvc repro`, which makes it") from None
 
 
-def _row(path: Path, number: int, line: str) -> dict[str, Any]:
+def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
     remedy = "run `dvc repro -f` to make it again"
     try:
-        row = json.loads(line)
-    except ValueError as error:
+        row = json.loads(line.decode())
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}, line {number}: not JSON ({error}); {remedy}") from None
     if not isinstance(row, dict):
         raise InputError(f"{path}, line {number}: not a JSON object; {remedy}")

@@ -19,3 +19,28 @@ def save(
         mx.save_safetensors(file, tensors, metadata={"format": "mlx", **(metadata or {})})
     if path.stat().st_size < sum(t.nbytes for t in tensors.values()):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def load(path: Path) -> "dict[str, mx.array]":
+    """Return the tensors in ``path``; ValueError where it is no whole safetensors file."""
+    import mlx.core as mx
+
+    check(path)
+    loaded: dict[str, mx.array] = mx.load(str(path), format="safetensors")  # type: ignore[assignment]
+    return loaded
+
+
+def check(path: Path) -> None:
+    """Raise ValueError where ``path`` is no whole safetensors file.
+
+    MLX trusts the sizes and offsets that a file states, this library does not.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise ValueError(f"{path}: not there, or not a file")
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except SafetensorError as error:
+        raise ValueError(f"{path}: no whole safetensors file ({error})") from None

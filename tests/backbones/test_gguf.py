@@ -1,5 +1,8 @@
 """GGUF conversion against the weights the file was made from."""
 
+import random
+import subprocess
+import sys
 from pathlib import Path
 
 import gguf
@@ -152,3 +155,40 @@ def test_foreign_architecture_and_tokenizer_are_named(tmp_path: Path) -> None:
     writer.close()
     with pytest.raises(InputError, match="architecture 'mamba'"):
         convert(tmp_path / "m.gguf", tmp_path)
+
+
+MUTANTS = """
+import sys, tempfile
+from pathlib import Path
+from mlx_reward.backbones import gguf
+from mlx_reward.utils.errors import InputError
+for name in sys.argv[1:]:
+    print(name, flush=True)
+    with tempfile.TemporaryDirectory() as target:
+        try:
+            gguf.convert(Path(name), Path(target))
+        except InputError as error:
+            assert "\\n" not in str(error)
+"""
+
+
+def test_damaged_files_are_refused_before_mlx_reads_them(tmp_path: Path) -> None:
+    """Some 8 of 100 were a segmentation fault, others a traceback."""
+    write_gguf(tmp_path / "whole.gguf", gguf.GGMLQuantizationType.F32)
+    whole = (tmp_path / "whole.gguf").read_bytes()
+    generator = random.Random(0)
+    files = []
+    for number in range(100):
+        damaged = bytearray(whole)
+        if number % 3 == 0:
+            damaged = damaged[: generator.randrange(len(damaged))]
+        for _ in range(generator.randrange(1, 4)):
+            place = generator.randrange(min(len(damaged), 12_000) or 1)
+            damaged[place : place + 1] = bytes([generator.randrange(256)])
+        files.append(tmp_path / f"{number}.gguf")
+        files[-1].write_bytes(damaged)
+    answer = subprocess.run(
+        [sys.executable, "-c", MUTANTS, *map(str, files)], capture_output=True, text=True
+    )
+    assert answer.returncode == 0, answer.stdout.splitlines()[-1] + answer.stderr
+    assert len(answer.stdout.splitlines()) == len(files)

@@ -79,6 +79,12 @@ def test_a_damaged_folder_is_one_line_and_leaves_nothing(
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize("source", ["", "~nouser/x"])
+def test_what_is_no_path_is_one_line(tmp_path: Path, source: str) -> None:
+    with pytest.raises(InputError, match="base.source is"):
+        build(BaseSettings(source=source, revision=None, quantize=None), tmp_path / "base")
+
+
 def test_an_unknown_source_names_the_kinds(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match="'gemma-typo': not there, and not one of: smollm2-135m-instruct, a folder"

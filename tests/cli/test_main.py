@@ -79,6 +79,8 @@ def test_every_command_has_plain_help(command: str) -> None:
             ["filter", "rows.jsonl", "-o", "out", "--top", "0.5", "--bottom", "0.5"],
             "--top, --bottom: give exactly one",
         ),
+        (["serve", "--port", "99999"], "'--port': "),
+        (["sample", "rows.jsonl", "-n", "0"], "'--count' / '-n': "),
         (["run", "trian"], f"'trian' is not one of {', '.join(STAGES)}"),
     ],
 )

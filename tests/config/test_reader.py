@@ -81,6 +81,13 @@ def test_settings_are_frozen() -> None:
             {"lora": {"rnak": 8, "scale": 2.0, "dropout": 0.0}},
             r"train\.lora\.rnak is unknown; the nearest key is rank",
         ),
+        ({"learning_rate": 1e30}, r"train\.learning_rate is 1e\+30: .*less than or equal to 1"),
+        ({"seed": 2**31}, r"train\.seed is 2147483648: .*less than or equal to 2147483647"),
+        ({"members": 10**9}, r"train\.members is 1000000000: .*less than or equal to 64"),
+        (
+            {"lora": {"rank": 10**9, "scale": 2.0, "dropout": 0.0}},
+            r"train\.lora\.rank is 1000000000: .*less than or equal to 4096",
+        ),
         ({"learning_rate": float("inf")}, r"train\.learning_rate is inf: .*finite"),
         ({"lora": 8}, r"train\.lora is 8"),
         ({"frozen_cache": "of"}, r"train\.frozen_cache is 'of': input should be 'auto' or 'off'"),

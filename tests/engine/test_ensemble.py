@@ -17,6 +17,7 @@ from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.inference.score import rank_rows, score_rows
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
+from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.training.state import trainable_weights
 from mlx_reward.utils.errors import InputError
@@ -64,7 +65,7 @@ def test_equal_texts_run_once_and_get_equal_rewards(backbone: Path) -> None:
 @pytest.fixture
 def saved(backbone: Path, tmp_path: Path) -> RewardModel:
     model = network(backbone)
-    config = checkpoint.RewardConfig(
+    config = RewardConfig(
         str(backbone), digest(backbone), tiny.CHATML, 200, 0.5, 2.0, {"members": 3}
     )
     checkpoint.save(tmp_path / "rm", random_members(model, 3), adapter_config(2, **LORA), config)

@@ -104,3 +104,22 @@ def test_subsets_are_corrected_for_their_number() -> None:
     assert (found["0"].old, found["0"].new, found["0"].pairs) == (1.0, 0.0, 15)
     assert found["0"].p == pytest.approx(10 / 16)
     assert found["1"].p == 1.0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"prompt": "a", "response": "b"}',
+        b'{"id": "0", "prompt": "p0", "subset": "s", "logit": NaN}',
+        b'{"id": "0", "prompt": "p0", "subset": "s", "logit": "1"}',
+        b'{"id": "0", "prompt": ["p0"], "subset": "s", "logit": 1}',
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+    ],
+)
+def test_other_rows_and_bytes_are_one_line(tmp_path: Path, line: bytes) -> None:
+    """Each was a traceback."""
+    new = write(tmp_path / "new.jsonl", np.ones(1))
+    (tmp_path / "old.jsonl").write_bytes(line + b"\n")
+    with pytest.raises(InputError, match=r"old.jsonl, line 1: "):
+        compare_runs(tmp_path / "old.jsonl", new)

@@ -18,6 +18,7 @@ from mlx_reward.exchange.to_transformers import export
 from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
+from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.training.state import trainable_weights
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import write_json
@@ -42,7 +43,7 @@ def trained(
         tree_map(lambda p: p + 0.1 * mx.random.normal(p.shape), model.trainable_parameters())
     )
     params = {"fine_tune_type": kind, "num_layers": 2, "head": head}
-    config = checkpoint.RewardConfig(
+    config = RewardConfig(
         base=str(base),
         base_digest=digest(base),
         chat_template=tiny.CHATML,
@@ -191,4 +192,14 @@ def test_models_that_cannot_be_exported_or_imported_are_refused(tmp_path: Path) 
     with pytest.raises(InputError, match="not one that ends with ForSequenceClassification"):
         import_model(base, tmp_path / "again", 200, None)
     assert not (tmp_path / "hf").exists()
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_cut_file_of_weights_is_not_imported(tmp_path: Path) -> None:
+    base = trained(tmp_path, "llama")
+    export(tmp_path / "rm_model_bt", base, tmp_path / "hf")
+    weights = tmp_path / "hf" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(InputError, match="model.safetensors: no whole safetensors file"):
+        import_model(tmp_path / "hf", tmp_path / "again", 200, None)
     assert not (tmp_path / "again").exists()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mlx_reward.exchange.model_card import model_card
-from mlx_reward.model.checkpoint import RewardConfig
+from mlx_reward.model.checkpoint_config import RewardConfig
 
 CONFIG = RewardConfig("base", "digest", "template", 200, 0.5, 2.0, {})
 METRICS: dict[str, Any] = {

@@ -302,3 +302,21 @@ def test_a_conversation_that_ends_with_the_user_is_refused(model: RewardModel) -
     row = {"messages": [{"role": "user", "content": "q"}]}
     (scored,) = score_rows(model, [row])
     assert scored["error"] == "field 'messages' does not end with the assistant"
+
+
+def test_a_reader_that_has_seen_enough_ends_the_job_without_a_word(
+    checkpoints: Path, tmp_path: Path
+) -> None:
+    write_jsonl(tmp_path / "in.jsonl", [{"prompt": "q", "response": "a" * 50}] * 1000)
+    with subprocess.Popen(
+        command(checkpoints, "score", str(tmp_path / "in.jsonl")),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1

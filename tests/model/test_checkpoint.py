@@ -15,6 +15,7 @@ from mlx_reward.backbones.load import load_backbone
 from mlx_reward.engine.engine import Engine
 from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
+from mlx_reward.model.checkpoint_config import RewardConfig, read_reward_config
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.training.state import trainable_weights
 from mlx_reward.utils import tensors
@@ -36,7 +37,7 @@ def saved(
         tree_map(lambda p: p + 0.1 * mx.random.normal(p.shape), model.trainable_parameters())
     )
     params = {"head": head, "fine_tune_type": kind, "num_layers": 2}
-    config = checkpoint.RewardConfig("base", digest(backbone), tiny.CHATML, 200, 0.5, 2.0, params)
+    config = RewardConfig("base", digest(backbone), tiny.CHATML, 200, 0.5, 2.0, params)
     checkpoint.save(
         tmp_path / "rm",
         [trainable_weights(model)],
@@ -92,7 +93,7 @@ def test_a_newer_format_is_refused(saved: tuple[Path, RewardNetwork]) -> None:
     path = saved[0] / "reward_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
     with pytest.raises(InputError, match="format_version is 99, this release reads 1"):
-        checkpoint.read_config(saved[0])
+        read_reward_config(saved[0])
 
 
 def test_whole_blocks_open_in_mlx_lm_over_a_backbone_that_is_not_quantized(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_whole_blocks_open_in_mlx_lm_over_a_backbone_that_is_not_quantized(tmp_p
     base = tiny.write_backbone(tmp_path / "base")
     model = with_adapters(load_backbone(base), 1, **LORA, fine_tune_type="full")
     model.update(tree_map(lambda p: p + 0.1, model.trainable_parameters()))
-    config = checkpoint.RewardConfig("base", digest(base), tiny.CHATML, 200, 0.5, 2.0, {})
+    config = RewardConfig("base", digest(base), tiny.CHATML, 200, 0.5, 2.0, {})
     checkpoint.save(
         tmp_path / "rm",
         [trainable_weights(model)],
@@ -154,5 +155,5 @@ def test_a_scale_that_is_not_finite_is_refused(
 ) -> None:
     path = saved[0] / "reward_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {field: float("nan")}))
-    with pytest.raises(InputError, match="reward_mean or reward_std is not finite"):
-        checkpoint.read_config(saved[0])
+    with pytest.raises(InputError, match=f"reward_config.json: {field}: .*finite"):
+        read_reward_config(saved[0])

@@ -8,8 +8,20 @@ from mlx_reward.utils.errors import InputError
 
 
 def find(source: str) -> list[Path] | None:
-    """Return the data files of ``source`` in order of name; None where it is no path at all."""
-    path = Path(source).expanduser()
+    """Return the data files of ``source`` in order of name; None where it is no path at all.
+
+    InputError where it cannot be one, or names no data file.
+    """
+    if not source.strip():  # the path "" is the working directory
+        raise InputError("data.source is empty; name a file, a folder or a preset in params.yaml")
+    try:
+        return _find(source, Path(source).expanduser())
+    except (RuntimeError, ValueError, NotImplementedError) as error:
+        # A home folder of nobody, a NUL, "***".
+        raise InputError(f"data.source is {source!r}, which is no path ({error})") from None
+
+
+def _find(source: str, path: Path) -> list[Path] | None:
     if path.is_dir():
         found = _data_files(path.rglob("*"))
         if not found:

@@ -35,6 +35,13 @@ def test_a_relative_glob(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert names(find("deep/*.parquet")) == ["c.parquet"]
 
 
+@pytest.mark.parametrize("source", ["", "  ", "~nouser/x", "***", "**/***", "/***"])
+def test_what_is_no_path_is_one_line(source: str) -> None:
+    """The empty source read every file below the working directory; others were tracebacks."""
+    with pytest.raises(InputError, match="data.source is"):
+        find(source)
+
+
 def test_nothing_there_is_told(folder: Path) -> None:
     (folder / "empty").mkdir()
     with pytest.raises(
