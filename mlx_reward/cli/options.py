@@ -28,21 +28,18 @@ Base = Annotated[
     Path | None,
     typer.Option("--base", "-b", help="Backbone folder, if it is not beside the checkpoint."),
 ]
-
-
-def _checked_penalty(value: float) -> float:
-    from mlx_reward.inference.penalty import check_uncertainty_penalty
-
-    check_uncertainty_penalty(value)
-    return value
-
-
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Fail at the end if any row could not be used.")
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace a folder that export or import wrote."),
+]
 UncertaintyPenalty = Annotated[
     float,
     typer.Option(
         "--uncertainty-penalty",
         "--caution",
         help="Subtract this many times the ensemble's uncertainty from each reward.",
-        callback=_checked_penalty,
     ),
 ]

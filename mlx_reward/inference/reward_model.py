@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -18,7 +19,6 @@ from mlx_reward.data.pair import Message, Prompt, prompt_key
 from mlx_reward.engine.engine import BATCH_TOKENS, Engine
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
 from mlx_reward.evaluation.calibration import Calibrator
-from mlx_reward.inference.penalty import check_uncertainty_penalty, penalize
 from mlx_reward.model import checkpoint
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
@@ -26,6 +26,7 @@ from mlx_reward.utils.files import read_json
 
 T = TypeVar("T")
 Normalization = Literal["zscore", "sigmoid"]
+MAX_UNCERTAINTY_PENALTY = 1000.0  # nothing but the uncertainty would count beyond it
 
 
 class NotFinite(InputError):
@@ -123,7 +124,7 @@ class RewardModel:
         deviations, "sigmoid" squashes that into 0 to 1. For ``uncertainty_penalty`` see
         ``penalize``.
         """
-        check_uncertainty_penalty(uncertainty_penalty)
+        check_penalty(uncertainty_penalty)
         rewards, uncertainties = self.score_with_uncertainty(prompts, responses)
         rewards = penalize(rewards, uncertainties, uncertainty_penalty)
         return self.normalized(rewards, normalize)
@@ -138,7 +139,7 @@ class RewardModel:
             self.encode(prompt, response, f"[{i}]")
             for i, (prompt, response) in enumerate(zip(prompts, responses, strict=True))
         ]
-        return self.score_tokens(texts)
+        return require_finite(*self.score_tokens(texts))
 
     def score_messages(
         self, conversations: Sequence[list[Message]], normalize: Normalization | None = None
@@ -148,7 +149,7 @@ class RewardModel:
             self.encode_messages(messages, f"conversations[{i}]")
             for i, messages in enumerate(conversations)
         ]
-        rewards, _ = self.score_tokens(texts)
+        rewards, _ = require_finite(*self.score_tokens(texts))
         return self.normalized(rewards, normalize)
 
     def rank(
@@ -227,14 +228,13 @@ class RewardModel:
     def score_tokens(self, texts: Sequence[EncodedText]) -> tuple[Array, Array]:
         """Return raw rewards (N,) and uncertainties (N,) of encoded texts.
 
-        Raises NotFinite where the model has no reward for one of them.
+        Where the model has none, both are NaN or infinite: see ``require_finite``.
         """
         tokens = [text.tokens for text in texts]
         prompt_keys = [text.prompt_key for text in texts]
         rewards = self.ensemble.score(tokens, prompt_keys)
-        if not np.isfinite(rewards).all():
-            raise NotFinite("the model gives no finite reward; train it again or restore its files")
-        return mean_and_deviation(rewards)
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            return mean_and_deviation(rewards)
 
 
 def _read_calibrator(path: Path) -> Calibrator:
@@ -248,6 +248,35 @@ def _read_calibrator(path: Path) -> Calibrator:
 
 def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def penalize(rewards: Array, uncertainties: Array, uncertainty_penalty: float) -> Array:
+    """Return rewards (N,) less ``uncertainty_penalty`` times their uncertainties (N,).
+
+    After Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization", with the
+    standard deviation over the ensemble where they subtract the variance. InputError for a penalty
+    that is not from 0 to MAX_UNCERTAINTY_PENALTY.
+    """
+    check_penalty(uncertainty_penalty)
+    return rewards - uncertainty_penalty * uncertainties
+
+
+def check_penalty(uncertainty_penalty: float) -> None:
+    """Refuse a penalty that ``penalize`` refuses, before a model is loaded for it."""
+    is_real = isinstance(uncertainty_penalty, Real) and not isinstance(uncertainty_penalty, bool)
+    if not is_real or not 0 <= uncertainty_penalty <= MAX_UNCERTAINTY_PENALTY:  # nor is NaN
+        raise InputError(
+            f"uncertainty_penalty is {str(uncertainty_penalty)[:40]}: "
+            f"not a number from 0 to {MAX_UNCERTAINTY_PENALTY:.0f}"
+        )
+
+
+def require_finite(rewards: Array, uncertainties: Array) -> tuple[Array, Array]:
+    """Return both (N,) as they are; NotFinite where one of them is NaN or infinite."""
+    wrong = np.flatnonzero(~(np.isfinite(rewards) & np.isfinite(uncertainties)))
+    if len(wrong):
+        raise NotFinite(f"the model's reward for text [{wrong[0]}] is no finite number")
+    return rewards, uncertainties
 
 
 def _checked(check: Callable[[str, Any], T], field: str, value: Any) -> T:

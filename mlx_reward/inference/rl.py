@@ -3,8 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mlx_reward.inference.penalty import check_uncertainty_penalty, penalize
-from mlx_reward.inference.reward_model import EncodedText, Normalization, RewardModel
+from mlx_reward.inference.reward_model import (
+    EncodedText,
+    Normalization,
+    RewardModel,
+    check_penalty,
+    penalize,
+)
 from mlx_reward.utils.errors import InputError
 
 Prompt = str | list[dict[str, str]]
@@ -23,7 +28,7 @@ def reward_function(
     trainer passes (answers, types, columns of the data set) are ignored.
     """
 
-    check_uncertainty_penalty(uncertainty_penalty)  # now, not after the first completions
+    check_penalty(uncertainty_penalty)
 
     def mlx_reward(prompts: Sequence[Prompt], completions: Sequence[Any], **_: Any) -> list[float]:
         texts = [

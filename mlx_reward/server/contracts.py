@@ -18,7 +18,7 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
-from mlx_reward.inference.penalty import MAX_UNCERTAINTY_PENALTY
+from mlx_reward.inference.reward_model import MAX_UNCERTAINTY_PENALTY
 
 MOST_FIELDS = 20  # more than any request has
 

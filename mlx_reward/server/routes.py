@@ -8,8 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from mlx_reward.inference.penalty import penalize
-from mlx_reward.inference.reward_model import EncodedText, RewardModel
+from mlx_reward.inference.reward_model import EncodedText, RewardModel, penalize
 from mlx_reward.server.contracts import (
     CompareAnswer,
     CompareRequest,

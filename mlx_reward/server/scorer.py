@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from mlx_reward.inference.reward_model import EncodedText, RewardModel
+from mlx_reward.inference.reward_model import EncodedText, RewardModel, require_finite
 from mlx_reward.server.batching import Batcher, Scores, Stopping
 
 T = TypeVar("T")
@@ -48,13 +48,15 @@ class Scorer:
         """Return rewards (N,) and uncertainties (N,) of ``texts``, which are ``count``.
 
         They are encoded as they are drawn from the iterable, on another thread. They count as
-        waiting before that. Raises TooManyTexts, Busy or Stopping where they cannot wait.
+        waiting before that. Raises TooManyTexts, Busy or Stopping where they cannot wait, and
+        NotFinite where the model has no reward for one of them.
         """
         self._admit(count)
         self._waiting += count
         try:
             encoded, pieces = await self._encode(iter(texts))
-            return await asyncio.wrap_future(self._batcher.submit(encoded, pieces))
+            scores = await asyncio.wrap_future(self._batcher.submit(encoded, pieces))
+            return require_finite(*scores)
         finally:
             self._waiting -= count
 

@@ -130,7 +130,7 @@ def test_a_model_without_a_finite_reward_says_so(checkpoints: Path) -> None:
     broken = RewardModel.load(checkpoints / "rm_model_bt")
     head = broken.ensemble.engines[0].network.head
     head.weight = head.weight * 1e38
-    with pytest.raises(NotFinite, match="no finite reward"):
+    with pytest.raises(NotFinite, match="no finite number"):
         broken.score(["q"], ["a"])
 
 
