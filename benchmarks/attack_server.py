@@ -29,7 +29,7 @@ import httpx
 ROOT = Path(__file__).parents[1]
 JSON = {"Content-Type": "application/json"}
 TOLERANCE = 1e-3  # of a reward
-PATIENCE = 30.0  # seconds; no client waits longer because of another
+PATIENCE = 30.0  # seconds that a client waits; on a machine that is busy elsewhere, --patience
 GRACE = 10.0  # seconds
 MEGABYTES = 600  # that the server may grow by
 HEAD = b"POST /rank HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -449,7 +449,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=ROOT / "checkpoints" / "rm_model_bt")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=0, help="of the long run")
+    parser.add_argument("--patience", type=float, default=PATIENCE, help="of a client, in seconds")
     options = parser.parse_args()
+    globals()["PATIENCE"] = options.patience
     server = Server(options.model)
     try:
         if options.minutes:
