@@ -168,6 +168,17 @@ class RewardModel:
         """Return the calibrated probability that a response is better by its reward ``margin``."""
         return float(expit(self.calibrator(np.array(margin))))
 
+    def win_probabilities(self, rewards: Array) -> Array:
+        """Return, for each of ``rewards`` (N,), N >= 1, the calibrated probability that its
+        response is better than the best of the others; 1 for one alone.
+        """
+        if len(rewards) == 1:
+            return np.ones(1)
+        second, best = np.sort(rewards)[-2:]
+        opponents = np.full(len(rewards), best)
+        opponents[np.argmax(rewards)] = second
+        return np.asarray(expit(self.calibrator(rewards - opponents)))
+
     def normalized(self, rewards: Array, normalize: Normalization | None) -> Array:
         """Return ``rewards`` (N,) scaled as ``score`` describes it."""
         if normalize is None:

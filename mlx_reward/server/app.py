@@ -17,6 +17,7 @@ from mlx_reward.server.compatible_routes import add_compatible_routes
 from mlx_reward.server.errors import STATUSES, add_error_handlers
 from mlx_reward.server.limits import BearerToken, Bodies, KnownHosts
 from mlx_reward.server.metrics import CountRequests, Metrics
+from mlx_reward.server.page import add_page
 from mlx_reward.server.routes import add_routes
 from mlx_reward.server.scorer import Scorer
 
@@ -88,4 +89,5 @@ def create_app(
     metrics.add_route(app)
     add_routes(app, model, name, scorer)
     add_compatible_routes(app, model, name, scorer)
+    add_page(app)
     return Application(app, scorer, stopping)

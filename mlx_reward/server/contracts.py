@@ -90,12 +90,16 @@ class RankRequest(Request):
 
 
 class Place(BaseModel):
-    """A response in the ranking; ``index`` is its position in the request."""
+    """A response in the ranking; ``index`` is its position in the request.
+
+    ``probability``: calibrated, that it is better than the best of the others; 1 for one alone.
+    """
 
     index: int
     response: str
     reward: float
     uncertainty: float
+    probability: float
 
 
 class RankAnswer(BaseModel):

@@ -19,7 +19,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-OPEN_PATHS = ("/health",)  # for load balancers, which carry no token
+# Load balancers carry no token, and the page, which holds no secret, has to ask for it.
+OPEN_PATHS = ("/health", "/")
 
 SMALL = 64 << 10  # bytes; smaller bodies are read however many others are held
 LARGE = 1 << 20  # bytes; after larger ones memory is given back

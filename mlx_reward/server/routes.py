@@ -48,6 +48,7 @@ def add_routes(app: FastAPI, model: RewardModel, name: str, scorer: Scorer) -> N
         responses = request.responses
         texts = model.encode_responses(request.prompt, responses)
         rewards, uncertainties = await scorer.score(texts, len(responses))
+        probabilities = model.win_probabilities(rewards)
         rewards = penalize(rewards, uncertainties, request.uncertainty_penalty)
         order = sorted(range(len(responses)), key=lambda i: -rewards[i])
         ranking = [
@@ -56,6 +57,7 @@ def add_routes(app: FastAPI, model: RewardModel, name: str, scorer: Scorer) -> N
                 response=responses[i],
                 reward=float(rewards[i]),
                 uncertainty=float(uncertainties[i]),
+                probability=float(probabilities[i]),
             )
             for i in order
         ]

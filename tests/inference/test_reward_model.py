@@ -130,7 +130,7 @@ def test_a_model_without_a_finite_reward_says_so(checkpoints: Path) -> None:
     broken = RewardModel.load(checkpoints / "rm_model_bt")
     head = broken.ensemble.engines[0].network.head
     head.weight = head.weight * 1e38
-    with pytest.raises(NotFinite, match="no finite reward"):
+    with pytest.raises(NotFinite, match="no finite number"):
         broken.score(["q"], ["a"])
 
 
@@ -182,3 +182,11 @@ def test_a_fork_after_load_is_an_error_that_says_spawn(checkpoints: Path) -> Non
     assert before == "(1,)"
     assert "get_context('spawn')" in used
     assert "get_context('spawn')" in anew
+
+
+def test_win_probabilities_are_against_the_best_of_the_others(model: RewardModel) -> None:
+    rewards = np.array([1.0, 4.0, 2.0])
+    expected = [model.probability(margin) for margin in (1.0 - 4.0, 4.0 - 2.0, 2.0 - 4.0)]
+    assert model.win_probabilities(rewards) == pytest.approx(expected)
+    assert model.win_probabilities(np.array([3.0, 3.0])) == pytest.approx([0.5, 0.5])
+    assert model.win_probabilities(rewards[:1]).tolist() == [1.0]
