@@ -4,14 +4,13 @@
 """
 
 from pathlib import Path
-
-import mlx.core as mx
-import mlx.nn as nn
+from typing import Any
 
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.load import load_backbone
 from mlx_reward.config.reader import read_section
 from mlx_reward.config.train import TrainSettings
+from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.data.chat import Renderer, load_renderer
 from mlx_reward.data.dataset import PreferenceDataset
 from mlx_reward.engine.engine import Engine
@@ -95,7 +94,7 @@ def memory_lines(
 ) -> list[str]:
     """Return the line that says whether the run fits; none where the sizes are not known."""
     config = read_json(base / "config.json", "run `dvc repro base`, which makes it")
-    model = ModelSize.of(config, on_cpu=mx.default_device() == mx.Device(mx.cpu))
+    model = ModelSize.of(config, on_cpu=takes_cpu_way())
     if model is None:
         return []
     batch = largest_batch(training, settings, data_parallel)
@@ -106,7 +105,7 @@ def memory_lines(
     return [estimate(model, batch, settings, states).summary(device_memory_bytes())]
 
 
-def _make_engine(settings: TrainSettings, backbone: nn.Module) -> Engine:
+def _make_engine(settings: TrainSettings, backbone: Any) -> Engine:
     """Return a new reward model, to be trained, over ``backbone``, which becomes part of it."""
     network = with_adapters(backbone, **settings.adapters, head=settings.head)
     return Engine(network, settings.grad_checkpoint)

@@ -162,10 +162,10 @@ def test_only_the_pipeline_knows_dvc() -> None:
             assert module.startswith("mlx_reward.pipeline."), module
 
 
-@pytest.mark.parametrize("room", ["utils", "config", "data", "evaluation", "report"])
+@pytest.mark.parametrize("room", ["utils", "config", "data", "evaluation", "report", "pipeline"])
 def test_rooms_without_mlx_import_none(room: str) -> None:
     """Stages data, split, report and gate start without MLX; `import mlx.nn` counts as well as
-    `mlx.core`.
+    `mlx.core`. Stage train once ran on MLX's own BLAS, for it imported MLX before room cpu.
     """
     allowed = {"mlx_reward.utils.tensors"}  # where it is imported by the function that saves
     for module in MODULES:
