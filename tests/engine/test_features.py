@@ -150,7 +150,7 @@ def test_making_and_reading_them_take_their_memory_once(
 
     What a batch takes besides is the same for few texts and many.
     """
-    monkeypatch.setattr("mlx_reward.engine.engine.BATCH_TOKENS", 320)
+    monkeypatch.setattr("mlx_reward.engine.engine.CPU_BATCH_TOKENS", 320)
     engine = make()
     texts = np.random.default_rng(0).integers(1, 250, (400, 80)).tolist()
     size_of_the_others = 300 * 80 * 32 * 4
@@ -160,12 +160,12 @@ def test_making_and_reading_them_take_their_memory_once(
 
 
 def test_two_sets_share_one_budget(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    engine, (texts, prompts) = make(), conversations()
+    engine, texts = make(), conversations()
     size = sum(map(len, texts)) * 32 * 4
-    first = frozen_features(engine, texts, prompts, 1.5 * size / 1e9, "base")
+    first = frozen_features(engine, texts, 1.5 * size / 1e9, "base")
     left = left_of(1.5 * size / 1e9, first)
     assert left == pytest.approx(0.5 * size / 1e9)
-    assert frozen_features(engine, texts, prompts, left, "base") is None
+    assert frozen_features(engine, texts, left, "base") is None
     assert "that train.frozen_cache leaves for them" in capsys.readouterr().out
     assert left_of("off", first) == "off"
     assert left_of("auto", None) == "auto"

@@ -322,7 +322,7 @@ def test_a_model_without_a_finite_reward_is_an_error_on_every_route(checkpoints:
             ("/v1/rerank", {"query": "q", "documents": ["a"]}),
         ):
             answer = client.post(path, json=body)
-            assert (answer.status_code, "no finite number" in answer.text) == (500, True), path
+            assert (answer.status_code, "no finite reward" in answer.text) == (500, True), path
 
 
 def test_a_request_of_many_batches_gets_the_rewards_of_one_call(
