@@ -139,7 +139,7 @@ def peak_memory(engine: Engine, texts: list[list[int]]) -> int:
     mx.clear_cache()
     before = mx.get_active_memory()
     mx.reset_peak_memory()
-    assert frozen_features(engine, texts, range(len(texts)), "auto", "base") is not None
+    assert frozen_features(engine, texts, "auto", "base") is not None
     return mx.get_peak_memory() - before
 
 
