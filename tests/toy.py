@@ -50,7 +50,7 @@ def dataset(count: int, seed: int = 0) -> PreferenceDataset:
 def settings(**changes: object) -> TrainSettings:
     """Return the project's settings with a higher learning rate and ``changes``."""
     default = read_section(ROOT / "params.yaml", "train", TrainSettings)
-    quick = {"epochs": 2, "learning_rate": 1e-2, "evals_per_epoch": 2}
+    quick = {"epochs": 2, "learning_rate": 3e-2, "evals_per_epoch": 2}
     return default.model_copy(update=quick | changes)
 
 

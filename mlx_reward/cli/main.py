@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from mlx_reward.cli import doctor, model_commands, row_commands, run_commands
+from mlx_reward.cli import doctor, init, model_commands, row_commands, run_commands
 from mlx_reward.utils.errors import run
 
 INTERRUPTED = 130  # typer's exit status after Ctrl-C; it prints nothing
@@ -28,6 +28,7 @@ app.command(epilog=model_commands.SERVE_EXAMPLE)(model_commands.serve)
 app.command(epilog=model_commands.EXPORT_EXAMPLE)(model_commands.export)
 app.command("import")(model_commands.import_model)
 
+app.command(epilog=init.INIT_EXAMPLE)(init.init)
 app.command("run", epilog=run_commands.RUN_EXAMPLE)(run_commands.run_stage)
 app.command()(run_commands.compare)
 

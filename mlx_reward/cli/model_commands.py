@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mlx_reward.cli.options import DEFAULT_MODEL, Base, Model
+from mlx_reward.cli.options import DEFAULT_MODEL, Base, Model, Overwrite
 from mlx_reward.utils.errors import InputError
 
 SERVE_EXAMPLE = """\b
@@ -55,6 +55,7 @@ def export(
     evidence: Annotated[Path, typer.Option(help="Metrics to show in the model card.")] = Path(
         "metrics/eval.json"
     ),
+    overwrite: Overwrite = False,
 ) -> None:
     """Write the model merged, for transformers or for MLX."""
     from mlx_reward.exchange.fuse import fuse
@@ -63,9 +64,9 @@ def export(
 
     backbone = base or backbone_of(model)
     if to == "mlx":
-        fuse(model, backbone, target, member, dtype)
+        fuse(model, backbone, target, member, dtype, overwrite)
         return
-    bias = export_to_transformers(model, backbone, target, member, dtype, evidence)
+    bias = export_to_transformers(model, backbone, target, member, dtype, evidence, overwrite)
     if abs(bias) > 1e-6:
         print(
             f"note: transformers' scores lack the constant {bias:.4f}, for its head has no bias; "
@@ -88,10 +89,11 @@ def import_model(
         Literal["3", "4", "6", "8"] | None,
         typer.Option(help="Bits of a weight.", show_default="not quantized"),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Import a reward model of transformers."""
     from mlx_reward.exchange import from_transformers
 
     bits = None if quantize is None else int(quantize)
-    from_transformers.import_model(source, output, max_seq_length, bits)
+    from_transformers.import_model(source, output, max_seq_length, bits, overwrite)
     print(f"wrote {output}; it is not calibrated: its temperature is 1")

@@ -28,6 +28,13 @@ Base = Annotated[
     Path | None,
     typer.Option("--base", "-b", help="Backbone folder, if it is not beside the checkpoint."),
 ]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Fail at the end if any row could not be used.")
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace a folder that export or import wrote."),
+]
 UncertaintyPenalty = Annotated[
     float,
     typer.Option(

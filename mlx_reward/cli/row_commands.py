@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mlx_reward.cli.options import DEFAULT_MODEL, Base, Model, Rows, RowsOutput, UncertaintyPenalty
+from mlx_reward.cli.options import (
+    DEFAULT_MODEL,
+    Base,
+    Model,
+    Rows,
+    RowsOutput,
+    Strict,
+    UncertaintyPenalty,
+)
+from mlx_reward.utils.errors import InputError
 
 if TYPE_CHECKING:
+    from mlx_reward.inference.output_rows import Output
     from mlx_reward.inference.reward_model import RewardModel
 
-Work = Callable[["RewardModel", list[Any]], list[dict[str, Any]]]
+Work = Callable[["RewardModel", list[Any]], "Output"]
 
 FILTER_EXAMPLE = """\b
 Example:
@@ -42,15 +52,20 @@ def score(
             "--normalize", "-n", help="Scale rewards by the mean and deviation in training."
         ),
     ] = None,
+    strict: Strict = False,
 ) -> None:
     """Write rows with the reward of each response."""
+    from mlx_reward.inference.output_rows import Output
+    from mlx_reward.inference.reward_model import check_penalty
     from mlx_reward.inference.score import score_rows
 
-    def work(reward_model: "RewardModel", rows: list[Any]) -> list[dict[str, Any]]:
-        return score_rows(reward_model, rows, normalize, uncertainty_penalty)
+    check_penalty(uncertainty_penalty)
+
+    def work(reward_model: "RewardModel", rows: list[Any]) -> Output:
+        return Output(score_rows(reward_model, rows, normalize, uncertainty_penalty))
 
     settings = f"score {normalize} {uncertainty_penalty}"
-    _run_model_job(source, output, model, base, work, settings)
+    _run_model_job(source, output, model, base, work, settings, strict)
 
 
 def rank(
@@ -59,14 +74,19 @@ def rank(
     model: Model = DEFAULT_MODEL,
     base: Base = None,
     uncertainty_penalty: UncertaintyPenalty = 0.0,
+    strict: Strict = False,
 ) -> None:
     """Write rows with their responses sorted, best first."""
+    from mlx_reward.inference.output_rows import Output
+    from mlx_reward.inference.reward_model import check_penalty
     from mlx_reward.inference.score import rank_rows
 
-    def work(reward_model: "RewardModel", rows: list[Any]) -> list[dict[str, Any]]:
-        return rank_rows(reward_model, rows, uncertainty_penalty)
+    check_penalty(uncertainty_penalty)
 
-    _run_model_job(source, output, model, base, work, settings=f"rank {uncertainty_penalty}")
+    def work(reward_model: "RewardModel", rows: list[Any]) -> Output:
+        return Output(rank_rows(reward_model, rows, uncertainty_penalty))
+
+    _run_model_job(source, output, model, base, work, f"rank {uncertainty_penalty}", strict)
 
 
 def label(
@@ -91,21 +111,24 @@ def label(
     max_length_ratio: Annotated[
         float, typer.Option(help="Highest ratio of the two lengths of a pair that is kept.")
     ] = math.inf,
+    strict: Strict = False,
 ) -> None:
     """Make DPO pairs, KTO or SFT rows of several responses."""
     from mlx_reward.inference.label import Filters, label_rows
+    from mlx_reward.inference.reward_model import check_penalty
 
+    check_penalty(uncertainty_penalty)
     filters = Filters(
         min_probability=min_probability,
         max_uncertainty=max_uncertainty,
         max_length_ratio=max_length_ratio,
     )
 
-    def work(reward_model: "RewardModel", rows: list[Any]) -> list[dict[str, Any]]:
+    def work(reward_model: "RewardModel", rows: list[Any]) -> "Output":
         return label_rows(reward_model, rows, form, against, filters, uncertainty_penalty)
 
     settings = f"label {form} {against} {filters} {uncertainty_penalty}"
-    _run_model_job(source, output, model, base, work, settings)
+    _run_model_job(source, output, model, base, work, settings, strict)
 
 
 def filter_rows(
@@ -153,16 +176,20 @@ def sample(
     base: Annotated[
         Path, typer.Option("--base", "-b", help="Folder of the language model.")
     ] = Path("checkpoints/sft_merged_model"),
-    count: Annotated[int, typer.Option("--count", "-n", help="Responses to a prompt.")] = 4,
-    max_tokens: Annotated[int, typer.Option(help="Longest response, in tokens.")] = 256,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Responses to a prompt.")] = 4,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest response, in tokens.")] = 256,
     temperature: Annotated[float, typer.Option(help="Sampling temperature.")] = 0.8,
     top_p: Annotated[float, typer.Option(help="Nucleus sampling.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 0,
+    strict: Strict = False,
 ) -> None:
     """Sample several responses to each prompt."""
     from mlx_reward.backbones.digest import digest
+    from mlx_reward.inference.jobs import check_job
+    from mlx_reward.inference.output_rows import Output
     from mlx_reward.inference.sample import Sampler
 
+    check_job(source, output)
     sampler = Sampler(
         base,
         count=count,
@@ -171,31 +198,46 @@ def sample(
         top_p=top_p,
         seed=seed,
     )
-    settings = f"sample {count} {max_tokens} {temperature} {top_p} {seed}"
-    _run_job(source, output, sampler.rows, f"{settings} {digest(base)}")
+    settings = f"sample {count} {max_tokens} {temperature} {top_p} {seed} {digest(base)}"
+    _run_job(source, output, lambda rows: Output(sampler.rows(rows)), settings, strict)
 
 
 def _run_model_job(
-    source: str, output: str, model: Path, base: Path | None, work: Work, settings: str
+    source: str,
+    output: str,
+    model: Path,
+    base: Path | None,
+    work: Work,
+    settings: str,
+    strict: bool,
 ) -> None:
     """Run ``work`` of the reward model in the folder ``model`` over the rows of ``source``."""
+    from mlx_reward.inference.jobs import check_job
     from mlx_reward.inference.reward_model import RewardModel
 
+    check_job(source, output)
     reward_model = RewardModel.load(model, base)
     identity = f"{settings} {reward_model.digest}"
-    _run_job(source, output, lambda rows: work(reward_model, rows), identity)
+    _run_job(source, output, lambda rows: work(reward_model, rows), identity, strict)
 
 
 def _run_job(
-    source: str, output: str, work: Callable[[list[Any]], list[dict[str, Any]]], identity: str
+    source: str,
+    output: str,
+    work: Callable[[list[Any]], "Output"],
+    identity: str,
+    strict: bool,
 ) -> None:
-    """Run a job that resumes only with the same ``identity`` and the same code; count errors."""
+    """Run a job that resumes only with the same ``identity`` and the same code; print its counts.
+
+    InputError where no row could be used, or not every row and the job is ``strict``.
+    """
     from mlx_reward.engine.fingerprint import arithmetic
     from mlx_reward.inference.jobs import JOBS, run_job
 
-    errors = run_job(source, output, work, f"{identity} {arithmetic(*JOBS)}")
-    if errors:
-        print(
-            f"{errors} rows could not be used; they came out with the field 'error'",
-            file=sys.stderr,
-        )
+    counts = run_job(source, output, work, f"{identity} {arithmetic(*JOBS)}")
+    print(counts, file=sys.stderr)
+    if counts.unusable and counts.unusable == counts.read:
+        raise InputError(f"no row could be used; the first: {counts.first_error}")
+    if counts.unusable and strict:
+        raise InputError(f"--strict: not every row could be used; the first: {counts.first_error}")

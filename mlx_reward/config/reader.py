@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mlx_reward.utils.errors import InputError
 
+DEFAULTS = Path(__file__).with_name("defaults.yaml")  # their one home; params.yaml begins as it
+
 
 class Settings(BaseModel):
     """Base of every section: no unknown key, no coercion between types, immutable."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlx_reward.evaluation.intervals import Estimate, interval
+from mlx_reward.evaluation.intervals import Estimate, draws, interval
 from mlx_reward.evaluation.length_bias import correlation, without_length
 from mlx_reward.evaluation.mcnemar import mcnemar_p
 from mlx_reward.evaluation.metrics import accuracy, auroc, brier, ece, nll, reliability
@@ -81,6 +81,19 @@ def member_metrics(p: Predictions) -> dict[str, Any] | None:
     return found
 
 
+def best_vs_rest_accuracy(p: Predictions) -> Estimate | None:
+    """Return the accuracy on pairs whose chosen response is the best of a ranked prompt; None
+    where no prompt has three or more responses.
+    """
+    where = p.chosen_is_best
+    if not p.groups or not where.any():
+        return None
+    logits = p.logits[where]
+    prompts = [p.test.pairs[i].prompt_key for i in np.flatnonzero(where)]
+    low, high = interval(lambda drawn: accuracy(logits[drawn]), draws(prompts))
+    return Estimate(accuracy(logits), low, high)
+
+
 def bag_of_words_accuracy(p: Predictions) -> float | None:
     return None if p.baseline_margins is None else accuracy(p.baseline_margins)
 
@@ -97,6 +110,12 @@ METRICS: tuple[Metric, ...] = (
         "ece",
         "expected calibration error",
         with_interval(lambda logits, bins: ece(reliability(logits, bins))),
+    ),
+    Metric(
+        "best_vs_rest_accuracy",
+        "accuracy of a prompt's best response against the others",
+        best_vs_rest_accuracy,
+        optional=True,
     ),
     Metric("nll", "negative log-likelihood, nats", with_interval(lambda logits, _: nll(logits))),
     Metric("brier", "Brier score", with_interval(lambda logits, _: brier(logits))),

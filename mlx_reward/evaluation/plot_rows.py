@@ -1,5 +1,7 @@
 """Rows of metrics/plots, which DVC plots and the report draw."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mlx_reward.evaluation.intervals import draws, interval
@@ -17,7 +19,12 @@ def plot_rows(predictions: Predictions) -> dict[str, list[Row]]:
         "reliability_after": reliability_rows(reliability(logits, bins)),
         "margins": histogram_rows(margins),
         "coverage": [{"coverage": c, "accuracy": a} for c, a in coverage(margins)],
-        "subset_accuracy": subset_rows(predictions),
+        "subset_accuracy": accuracy_rows(
+            predictions, "subset", [pair.subset or "(none)" for pair in predictions.test.pairs]
+        ),
+        "defect_accuracy": accuracy_rows(
+            predictions, "defect", [pair.defect for pair in predictions.test.pairs]
+        ),
     }
 
 
@@ -41,19 +48,23 @@ def length_rows(lengths: list[int], bins: int = 40) -> list[Row]:
     return [{"tokens": int(e), "texts": int(c)} for e, c in zip(edges[:-1], counts, strict=True)]
 
 
-def subset_rows(predictions: Predictions) -> list[Row]:
-    """Return accuracy, with its interval, and ECE of each subset, the largest subset first."""
-    subsets = group_indices(pair.subset or "(none)" for pair in predictions.test.pairs)
-    by_size = sorted(subsets, key=lambda name: (-len(subsets[name]), name))
-    return [_subset_row(name, predictions, subsets[name]) for name in by_size]
+def accuracy_rows(predictions: Predictions, column: str, names: Sequence[str | None]) -> list[Row]:
+    """Return accuracy, with its interval, and ECE of the pairs of each name, most pairs first.
+
+    ``names`` (P,) has a name for each test pair; pairs without one are left out. ``column`` is
+    the key of the name in the rows.
+    """
+    pairs = group_indices(names)
+    named = [name for name in pairs if name is not None]
+    by_size = sorted(named, key=lambda name: (-len(pairs[name]), name))
+    return [{column: name, **_accuracy_row(predictions, pairs[name])} for name in by_size]
 
 
-def _subset_row(name: str, predictions: Predictions, indices: list[int]) -> Row:
+def _accuracy_row(predictions: Predictions, indices: list[int]) -> Row:
     logits = predictions.logits[indices]
     prompts = [predictions.test.pairs[i].prompt_key for i in indices]
     low, high = interval(lambda drawn: accuracy(logits[drawn]), draws(prompts))
     return {
-        "subset": name,
         "accuracy": accuracy(logits),
         "low": low,
         "high": high,

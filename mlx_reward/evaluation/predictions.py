@@ -59,6 +59,13 @@ class Predictions:
         return groups_of(self.test, self.rewards)
 
     @cached_property
+    def chosen_is_best(self) -> NDArray[np.bool_]:
+        """Which pairs have a chosen response that loses no pair of its prompt, (P,)."""
+        pairs = self.test.pairs
+        losers = {(pair.prompt_key, pair.rejected) for pair in pairs}
+        return np.array([(pair.prompt_key, pair.chosen) not in losers for pair in pairs])
+
+    @cached_property
     def chosen_lengths(self) -> Array:
         """Characters of the chosen responses, (P,)."""
         return np.array([len(pair.chosen) for pair in self.test.pairs], float)
@@ -92,6 +99,7 @@ def reward_rows(predictions: Predictions, deviations: Array) -> list[Row]:
             "id": pair.id,
             "prompt": pair.prompt_key,
             "subset": pair.subset or "(none)",
+            **({"defect": pair.defect} if pair.defect is not None else {}),
             "reward_chosen": float(rewards[chosen]),
             "reward_rejected": float(rewards[rejected]),
         }

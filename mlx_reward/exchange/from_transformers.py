@@ -15,19 +15,24 @@ from mlx_reward.exchange import standalone
 from mlx_reward.model.checkpoint import RewardConfig
 from mlx_reward.utils import tensors
 from mlx_reward.utils.errors import InputError
-from mlx_reward.utils.files import whole_folder, write_json
+from mlx_reward.utils.files import write_json
+from mlx_reward.utils.outputs import check_folder, output_folder
 
 CLASS_SUFFIX = "ForSequenceClassification"
 # Fields of config.json that describe a classifier.
 CLASSIFIER_FIELDS = ("architectures", "id2label", "label2id", "num_labels", "problem_type")
 
 
-def import_model(source: Path, target: Path, max_seq_length: int, bits: int | None) -> None:
+def import_model(
+    source: Path, target: Path, max_seq_length: int, bits: int | None, overwrite: bool = False
+) -> None:
     """Write the model in ``source`` as backbone and reward model to the folder ``target``.
 
-    The backbone is quantized to ``bits`` per weight, or not at all; the temperature is 1.
-    InputError if ``source`` is no reward model with one linear head.
+    The backbone is quantized to ``bits`` per weight, or not at all; the temperature is 1. For
+    ``overwrite`` see ``utils.outputs.check_folder``. InputError if ``source`` is no reward model
+    with one linear head.
     """
+    check_folder(target, [source], overwrite)
     config = read_config(source)
     architectures = config.get("architectures", [])
     if not any(str(name).endswith(CLASS_SUFFIX) for name in architectures):
@@ -37,7 +42,7 @@ def import_model(source: Path, target: Path, max_seq_length: int, bits: int | No
         )
     weights = _load_weights(source)
     head = _pop_head(source, weights)
-    with whole_folder(target) as temporary:
+    with output_folder(target, [source], overwrite) as temporary:
         backbone = temporary / standalone.BACKBONE
         _write_backbone(source, config, weights, backbone, bits)
         renderer = load_renderer(backbone, max_seq_length)

@@ -14,20 +14,32 @@ from mlx_reward.exchange.fused_weights import QUANTIZATION_FIELDS, fused_weights
 from mlx_reward.model import checkpoint
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.utils import tensors
-from mlx_reward.utils.files import read_json, whole_folder, write_json
+from mlx_reward.utils.files import read_json, write_json
+from mlx_reward.utils.outputs import check_folder, output_folder
 
 
-def fuse(folder: Path, base: Path, target: Path, member: int = 1, dtype: str = "float32") -> None:
+def fuse(
+    folder: Path,
+    base: Path,
+    target: Path,
+    member: int = 1,
+    dtype: str = "float32",
+    overwrite: bool = False,
+) -> None:
     """Write the model in ``folder`` over ``base`` to the folder ``target``, not quantized.
 
-    Of an ensemble it is one ``member``, counted from 1, with its own calibration.
+    Of an ensemble it is one ``member``, counted from 1, with its own calibration. For ``overwrite``
+    see ``utils.outputs.check_folder``.
     """
+    calibration_file = folder.parent / "calibration.json"
+    sources = [folder, base, calibration_file]
+    check_folder(target, sources, overwrite)
     network, _ = load_member(folder, base, member)
     config = checkpoint.read_config(folder)
     remedy = "run `dvc repro calibrate`, which makes it"
-    calibration = read_json(folder.parent / "calibration.json", remedy)
+    calibration = read_json(calibration_file, remedy)
     own_calibration = _calibration_of(calibration, member)
-    with whole_folder(target) as temporary:
+    with output_folder(target, sources, overwrite) as temporary:
         backbone = temporary / standalone.BACKBONE
         _write_backbone(network, base, backbone, dtype)
         config = dataclasses.replace(

@@ -24,7 +24,8 @@ from mlx_reward.model import checkpoint
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.utils import tensors
 from mlx_reward.utils.errors import InputError
-from mlx_reward.utils.files import whole_folder, write_json
+from mlx_reward.utils.files import write_json
+from mlx_reward.utils.outputs import check_folder, output_folder
 
 ARCHITECTURES = {  # by model_type
     "llama": "LlamaForSequenceClassification",
@@ -44,13 +45,16 @@ def export(
     member: int = 1,
     dtype: str = "float32",
     evidence: Path | None = None,
+    overwrite: bool = False,
 ) -> float:
     """Write the model in ``folder`` over the backbone ``base`` to the folder ``target``.
 
     Of an ensemble it is one ``member``, counted from 1. ``evidence`` is metrics/eval.json, shown
-    in the model card. Returns the head's bias, which transformers' scores lack. InputError where
-    transformers has no class for the model.
+    in the model card; for ``overwrite`` see ``utils.outputs.check_folder``. Returns the head's
+    bias, which transformers' scores lack. InputError where transformers has no class for the model.
     """
+    sources = [folder, base, *([evidence] if evidence is not None else [])]
+    check_folder(target, sources, overwrite)
     base_config = read_config(base)
     architecture = ARCHITECTURES.get(base_config["model_type"])
     if architecture is None:
@@ -71,7 +75,7 @@ def export(
     if evidence is not None and evidence.exists():
         figures = json.loads(evidence.read_text())
     card = model_card(checkpoint.read_config(folder), figures, bias)
-    with whole_folder(target) as temporary:
+    with output_folder(target, sources, overwrite) as temporary:
         tensors.save(temporary / "model.safetensors", _weights(network, dtype))
         write_json(temporary / "config.json", config)
         _save_tokenizer(tokenizer, temporary)

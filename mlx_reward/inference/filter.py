@@ -1,15 +1,18 @@
 """The share of a file's rows with the highest or the lowest number, such as their reward."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
 from mlx_reward.data.formats.readers import read_rows
-from mlx_reward.data.formats.row import BadRow
+from mlx_reward.data.formats.row import BadRow, is_number
+from mlx_reward.inference.output_rows import json_line
 from mlx_reward.utils.errors import InputError
-from mlx_reward.utils.files import write_jsonl
+from mlx_reward.utils.files import whole_file
+from mlx_reward.utils.outputs import is_stream, output_file
 from mlx_reward.utils.progress import bar
 
 Row = dict[str, Any]
@@ -29,6 +32,7 @@ def keep_share(
         raise InputError(f"--{side} is {share}: not a share of the rows, above 0 and up to 1")
     if not source.is_file():
         raise InputError(f"{source}: not there; name a file of rows")
+    path = output_file(target, source)
     number_of_row = [_number(row, field) for row in _rows(source)]
     numbers = [number for number in number_of_row if number is not None]
     if not numbers:
@@ -43,16 +47,29 @@ def keep_share(
         for row, number in zip(_rows(source), number_of_row, strict=True)
         if number is not None and sign * number >= bound
     )
-    kept = write_jsonl(target, kept_rows)
+    kept = 0
+    with _opened(path) as file:
+        for row in kept_rows:
+            file.write(json_line(row)[0])
+            kept += 1
     return kept, len(numbers), len(number_of_row) - len(numbers)
 
 
 def _number(row: Row | BadRow, field: str) -> float | None:
     """Return the finite number in ``field``, or None."""
-    value = None if isinstance(row, BadRow) else row.get(field)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        return None
-    return float(value)
+    value: Any = None if isinstance(row, BadRow) else row.get(field)
+    return float(value) if is_number(value) else None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open ``path`` to write to it; a file appears there when it is whole."""
+    if is_stream(path):
+        with path.open("wb") as stream:
+            yield stream
+        return
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        yield file
 
 
 def _rows(source: Path) -> Iterator[Any]:

@@ -2,16 +2,18 @@
 
 import hashlib
 import math
+from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from mlx_reward.data.formats.row import BadRow
+from mlx_reward.inference.output_rows import Output, Row, Unusable, unusable
 from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.inference.score import score_rows
+from mlx_reward.utils.errors import InputError
 
-Row = dict[str, Any]
 Form = Literal["dpo", "kto", "sft"]
 Against = Literal["worst", "random", "all"]
 
@@ -24,17 +26,24 @@ class Filters:
     max_uncertainty: float = math.inf  # of either reward, where the model is an ensemble
     max_length_ratio: float = math.inf  # characters of the longer response to those of the shorter
 
-    def keep(self, pair: Row) -> bool:
-        """Return whether ``pair`` meets all bounds."""
+    def __post_init__(self) -> None:
+        for name, bound in vars(self).items():
+            if math.isnan(bound):
+                raise InputError(f"{name} is {bound}: not a number")
+
+    def broken_by(self, pair: Row) -> str | None:
+        """Return the option of the first bound that ``pair`` does not meet, or None."""
         uncertainty = max(
             pair.get("uncertainty_chosen", 0.0), pair.get("uncertainty_rejected", 0.0)
         )
         shorter, longer = sorted(len(pair[side]) for side in ("chosen", "rejected"))
-        return bool(
-            pair["probability"] >= self.min_probability
-            and uncertainty <= self.max_uncertainty
-            and longer <= self.max_length_ratio * max(shorter, 1)
-        )
+        if pair["probability"] < self.min_probability:
+            return "--min-probability"
+        if uncertainty > self.max_uncertainty:
+            return "--max-uncertainty"
+        if longer > self.max_length_ratio * max(shorter, 1):
+            return "--max-length-ratio"
+        return None
 
 
 def label_rows(
@@ -44,23 +53,29 @@ def label_rows(
     against: Against,
     filters: Filters,
     uncertainty_penalty: float = 0.0,
-) -> list[Row]:
+) -> Output:
     """Return training rows out of rows with ``prompt`` and ``responses``.
 
     The best response is paired with the worst, a random one, or all others, and ``filters`` drops
     pairs. Form "dpo" returns the pairs, "kto" both sides of each as rows of their own, "sft" the
-    best responses, which is rejection sampling. A row that cannot be used comes out with ``error``.
+    best responses, which is rejection sampling. A row that cannot be used comes out with ``error``;
+    pairs that were dropped, and rows without a pair, are counted.
     """
     labelled: list[Row] = []
+    left_out: Counter[str] = Counter()
     for row in score_rows(model, rows, uncertainty_penalty=uncertainty_penalty):
-        if "error" not in row and "rewards" not in row:
-            row |= {"error": "field 'responses' is missing; labelling needs a list of them"}
-        if "error" in row:
+        if not isinstance(row, Unusable) and "rewards" not in row:
+            row = unusable(row, "field 'responses' is missing; labelling needs a list of them")
+        if isinstance(row, Unusable):
             labelled.append(row)
             continue
-        pairs = [pair for pair in _pairs(model, row, against) if filters.keep(pair)]
-        labelled += FORMS[form](pairs)
-    return labelled
+        pairs = _pairs(model, row, against)
+        broken = [filters.broken_by(pair) for pair in pairs]
+        kept = [pair for pair, bound in zip(pairs, broken, strict=True) if bound is None]
+        labelled += FORMS[form](kept)
+        left_out.update(f"pairs beyond {bound}" for bound in broken if bound is not None)
+        left_out["rows without two different responses"] += not pairs
+    return Output(labelled, +left_out)
 
 
 def _pairs(model: RewardModel, row: Row, against: Against) -> list[Row]:

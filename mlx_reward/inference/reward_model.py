@@ -26,6 +26,7 @@ from mlx_reward.utils.files import read_json
 T = TypeVar("T")
 Normalization = Literal["zscore", "sigmoid"]
 EncodedText = list[int]  # a conversation as token ids
+MAX_UNCERTAINTY_PENALTY = 1000.0  # nothing but the uncertainty would count beyond it
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class RewardModel:
             self.encode(prompt, response, f"[{i}]")
             for i, (prompt, response) in enumerate(zip(prompts, responses, strict=True))
         ]
-        return self.score_tokens(texts)
+        return _finite(*self.score_tokens(texts))
 
     def score_messages(
         self, conversations: Sequence[list[Message]], normalize: Normalization | None = None
@@ -134,7 +135,7 @@ class RewardModel:
             self.encode_messages(messages, f"conversations[{i}]")
             for i, messages in enumerate(conversations)
         ]
-        rewards, _ = self.score_tokens(texts)
+        rewards, _ = _finite(*self.score_tokens(texts))
         return self.normalized(rewards, normalize)
 
     def rank(
@@ -199,9 +200,28 @@ def penalize(rewards: Array, uncertainties: Array, uncertainty_penalty: float) -
     """Return rewards (N,) less ``uncertainty_penalty`` times their uncertainties (N,).
 
     After Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization", with the
-    standard deviation over the ensemble where they subtract the variance.
+    standard deviation over the ensemble where they subtract the variance. InputError for a penalty
+    that is not from 0 to MAX_UNCERTAINTY_PENALTY.
     """
+    check_penalty(uncertainty_penalty)
     return rewards - uncertainty_penalty * uncertainties
+
+
+def check_penalty(uncertainty_penalty: float) -> None:
+    """Refuse a penalty that ``penalize`` refuses, before a model is loaded for it."""
+    if not 0 <= uncertainty_penalty <= MAX_UNCERTAINTY_PENALTY:
+        raise InputError(
+            f"uncertainty_penalty is {uncertainty_penalty}: "
+            f"not a number from 0 to {MAX_UNCERTAINTY_PENALTY:.0f}"
+        )
+
+
+def _finite(rewards: Array, uncertainties: Array) -> tuple[Array, Array]:
+    """Return both (N,) as they are; InputError where one of them is NaN or infinite."""
+    wrong = np.flatnonzero(~(np.isfinite(rewards) & np.isfinite(uncertainties)))
+    if len(wrong):
+        raise InputError(f"the model's reward for text [{wrong[0]}] is no finite number")
+    return rewards, uncertainties
 
 
 def _checked(check: Callable[[str, Any], T], field: str, value: Any) -> T:

@@ -3,7 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mlx_reward.inference.reward_model import EncodedText, Normalization, RewardModel, penalize
+from mlx_reward.inference.reward_model import (
+    EncodedText,
+    Normalization,
+    RewardModel,
+    check_penalty,
+    penalize,
+)
 from mlx_reward.utils.errors import InputError
 
 Prompt = str | list[dict[str, str]]
@@ -21,6 +27,8 @@ def reward_function(
     because it is empty or too long, gets ``floor``, in normalized units. Other arguments that a
     trainer passes (answers, types, columns of the data set) are ignored.
     """
+
+    check_penalty(uncertainty_penalty)
 
     def mlx_reward(prompts: Sequence[Prompt], completions: Sequence[Any], **_: Any) -> list[float]:
         texts = [

@@ -15,8 +15,7 @@ from mlx_reward.data.chat import TEMPLATE_DATE, with_date
 from mlx_reward.data.formats.conversation import read_prompt
 from mlx_reward.data.formats.row import BadRow
 from mlx_reward.data.pair import as_messages
-
-Row = dict[str, Any]
+from mlx_reward.inference.output_rows import Row, Unusable, unusable, without_results
 
 
 class Sampler:
@@ -51,17 +50,14 @@ class Sampler:
                 if isinstance(row, BadRow):
                     raise row
                 prompts.append(self._tokens(read_prompt("prompt", row.get("prompt"))))
-                sampled.append(dict(row))
+                sampled.append(without_results(row))
             except BadRow as error:
-                fields = {} if isinstance(row, BadRow) else row
-                sampled.append(fields | {"error": str(error)})
+                sampled.append(unusable({} if isinstance(row, BadRow) else row, str(error)))
         responses = iter(self._generate(prompts))
-        for row in sampled:
-            if "error" not in row:
-                row["responses"] = [text for text in next(responses) if text]
-                if not row["responses"]:
-                    row["error"] = "every response was empty"
-        return sampled
+        return [
+            row if isinstance(row, Unusable) else _with_responses(row, next(responses))
+            for row in sampled
+        ]
 
     def _tokens(self, prompt: str | list[dict[str, str]]) -> list[int]:
         tokens = self.tokenizer.apply_chat_template(
@@ -87,3 +83,11 @@ class Sampler:
         )
         texts = [text.strip() for text in answer.texts]
         return [texts[i : i + self.count] for i in range(0, len(texts), self.count)]
+
+
+def _with_responses(row: Row, texts: list[str]) -> Row:
+    """Return ``row`` with those of ``texts`` that are not empty as its ``responses``."""
+    responses = [text for text in texts if text]
+    if not responses:
+        return unusable(row, "every response was empty")
+    return row | {"responses": responses}

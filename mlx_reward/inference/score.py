@@ -3,11 +3,13 @@
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from mlx_reward.data.formats.row import BadRow
+from mlx_reward.inference.output_rows import Row, Unusable, unusable, without_results
 from mlx_reward.inference.reward_model import EncodedText, Normalization, RewardModel, penalize
 from mlx_reward.utils.errors import InputError
 
-Row = dict[str, Any]
 SIDES = ("chosen", "rejected")
 PLURAL = {"reward": "rewards", "uncertainty": "uncertainties"}
 SHAPES = "prompt and response, prompt and responses, messages, or prompt, chosen and rejected"
@@ -21,7 +23,8 @@ def score_rows(
 ) -> list[Row]:
     """Return each row with its rewards, or with ``error`` if it cannot be scored.
 
-    Rows of an ensemble get their uncertainties too, in raw units.
+    Rows of an ensemble get their uncertainties too, in raw units. What a row brings under the names
+    of results is replaced or removed.
     """
     encoded = [_encode_row(model, row) for row in rows]
     rewards, uncertainties = model.score_tokens([text for _, texts in encoded for text in texts])
@@ -44,13 +47,14 @@ def rank_rows(
 def _encode_row(model: RewardModel, row: Row | BadRow) -> tuple[Row, list[EncodedText]]:
     """Return the row and its texts; a row that cannot be scored gets ``error`` and has none."""
     if isinstance(row, BadRow):
-        return {"error": str(row)}, []
+        return unusable({}, str(row)), []
+    row = without_results(row)
     try:
         if "messages" in row:
             return row, [model.encode_messages(row["messages"])]
         return row, [model.encode(prompt, response) for prompt, response in _conversations(row)]
     except InputError as error:
-        return row | {"error": str(error)}, []
+        return unusable(row, str(error)), []
 
 
 def _conversations(row: Row) -> list[tuple[Any, Any]]:
@@ -70,6 +74,8 @@ def _with_scores(model: RewardModel, row: Row, scores: list[tuple[float, float]]
     """Return the row with the (reward, uncertainty) tuples of its responses as fields."""
     if not scores:
         return row
+    if not np.isfinite(scores).all():
+        return unusable(row, "the model's reward for this text is no finite number")
     values = {"reward": [reward for reward, _ in scores]}
     if model.has_uncertainty:
         values["uncertainty"] = [uncertainty for _, uncertainty in scores]
@@ -87,10 +93,10 @@ def _with_scores(model: RewardModel, row: Row, scores: list[tuple[float, float]]
 
 
 def _sorted(row: Row) -> Row:
-    if "error" in row:
+    if isinstance(row, Unusable):
         return row
     if "rewards" not in row:
-        return row | {"error": "field 'responses' is missing; ranking needs a list of them"}
+        return unusable(row, "field 'responses' is missing; ranking needs a list of them")
     rewards = row["rewards"]
     order = sorted(range(len(rewards)), key=lambda i: -rewards[i])
     fields = [field for field in ("responses", *PLURAL.values()) if field in row]

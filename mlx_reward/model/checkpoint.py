@@ -123,6 +123,9 @@ def _read(folder: Path, model: RewardNetwork) -> Tree:
         own = dict(tree_flatten(model[part].trainable_parameters()))
         if {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in own.items()}:
             raise ValueError(f"{folder / names[part]} holds other weights than the model has")
+        odd = [name for name, weight in weights.items() if not mx.isfinite(weight).all().item()]
+        if odd:
+            raise ValueError(f"{folder / names[part]} holds NaN or infinity in {odd[0]}")
     return {part: tree_unflatten(sorted(weights.items())) for part, weights in found.items()}
 
 

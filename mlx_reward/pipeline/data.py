@@ -25,16 +25,16 @@ from mlx_reward.utils.files import write_json, write_jsonl
 def main() -> None:
     settings = read_section(PARAMS, "data", DataSettings)
     group_by = read_section(PARAMS, "split", SplitSettings).group_by
-    write_pairs(settings, group_by, Paths())
-
-
-def write_pairs(settings: DataSettings, group_by: str | None, paths: Paths) -> None:
-    """Convert the rows of the source to pairs, with the value of the field ``group_by`` in each."""
     if Path(settings.source).exists() and not settings.source.startswith("data/"):
         print(
             f"note: {settings.source} is outside data/, so DVC does not see it change; "
             "`dvc repro -f data` reads it again"
         )
+    write_pairs(settings, group_by, Paths())
+
+
+def write_pairs(settings: DataSettings, group_by: str | None, paths: Paths) -> None:
+    """Convert the rows of the source to pairs, with the value of the field ``group_by`` in each."""
     source = open_source(settings)
     paths.pairs.parent.mkdir(parents=True, exist_ok=True)
     with (

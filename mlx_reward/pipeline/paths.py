@@ -1,6 +1,6 @@
 """Every file that the pipeline reads or writes, as dvc.yaml declares it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
@@ -26,6 +26,11 @@ class Paths:
     plots: Path = Path("metrics/plots")
     live: Path = Path("metrics/live")  # curves while training runs, where they are asked for
     report: Path = Path("metrics/report.html")
+
+    @classmethod
+    def below(cls, folder: Path) -> "Paths":
+        """Return the same paths in another folder than the current one."""
+        return cls(**{field.name: folder / str(field.default) for field in fields(cls)})
 
     def training_run(self, member: int) -> Path:
         """Return where a member's training is kept while it lasts, to resume it.

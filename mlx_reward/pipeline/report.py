@@ -18,6 +18,7 @@ PLOTS = (
     "margins",
     "coverage",
     "subset_accuracy",
+    "defect_accuracy",
     "train",
     "valid",
 )

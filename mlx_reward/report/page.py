@@ -52,6 +52,7 @@ def page(report: ReportData) -> str:
             charts.learning(plots["train"], plots["valid"]),
         ],
         subsets=plots["subset_accuracy"],
+        defects=plots["defect_accuracy"],
         probes=report.probes,
         examples=[{**row, "prompt": prompt_text(row["prompt"])} for row in report.examples],
         benchmarks=[_benchmark_row(name, row) for name, row in report.benchmarks.items()],

@@ -28,17 +28,32 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside ``path``; it replaces ``path``, or is removed on failure."""
+    """Give a temporary folder beside ``path``; it replaces ``path``, or is removed on failure.
+
+    For folders of this program's own choice; one that a user names goes through ``utils.outputs``.
+    """
+    path = path.resolve()  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.replace(path)
+        _put_in_place(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put_in_place(new: Path, path: Path) -> None:
+    """Rename ``new`` to ``path``; an old folder is removed after that, and back on a failure."""
+    old = new.with_suffix(".old")
+    try:
+        if path.exists():
+            path.replace(old)
+        new.replace(path)
+    finally:
+        if old.exists() and not path.exists():
+            old.replace(path)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _umask() -> int:

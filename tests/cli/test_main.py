@@ -21,6 +21,7 @@ COMMANDS = [
     "serve",
     "export",
     "import",
+    "init",
     "run",
     "compare",
     "doctor",

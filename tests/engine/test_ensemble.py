@@ -103,14 +103,14 @@ def test_labels_of_an_ensemble_carry_its_uncertainty_and_can_be_chosen_by_it(
     saved: RewardModel,
 ) -> None:
     row = {"prompt": "q", "responses": ["a", "bb", "ccc", "dddd"]}
-    found = label_rows(saved, [dict(row)], "dpo", "all", Filters())
+    found = label_rows(saved, [dict(row)], "dpo", "all", Filters()).rows
     unsure = [max(pair["uncertainty_chosen"], pair["uncertainty_rejected"]) for pair in found]
     middle = sorted(unsure)[1]
-    kept = label_rows(saved, [dict(row)], "dpo", "all", Filters(max_uncertainty=middle))
+    kept = label_rows(saved, [dict(row)], "dpo", "all", Filters(max_uncertainty=middle)).rows
     assert [p["rejected"] for p in kept] == [
         p["rejected"] for p, u in zip(found, unsure, strict=True) if u <= middle
     ]
-    assert "uncertainty" in label_rows(saved, [dict(row)], "kto", "worst", Filters())[0]
+    assert "uncertainty" in label_rows(saved, [dict(row)], "kto", "worst", Filters()).rows[0]
 
 
 @pytest.mark.parametrize("member", [0, 4])

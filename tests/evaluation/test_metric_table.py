@@ -14,10 +14,10 @@ from mlx_reward.evaluation.calibration import Calibrator
 from mlx_reward.evaluation.metric_table import METRICS, Metric, compute, markdown_table, table_rows
 from mlx_reward.evaluation.metrics import accuracy, reliability
 from mlx_reward.evaluation.plot_rows import (
+    accuracy_rows,
     histogram_rows,
     plot_rows,
     reliability_rows,
-    subset_rows,
 )
 from mlx_reward.evaluation.predictions import Predictions, reward_rows
 from mlx_reward.evaluation.warnings import shift, warnings
@@ -55,10 +55,42 @@ def test_every_interval_holds_its_metric_and_subsets_add_up() -> None:
     found = compute(predictions)
     for name in ("accuracy", "nll", "brier"):
         assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
-    rows = subset_rows(predictions)
+    rows = plot_rows(predictions)["subset_accuracy"]
     assert sum(row["pairs"] for row in rows) == 120  # type: ignore[misc]  # counts are numbers
     mean = sum(row["pairs"] * row["accuracy"] for row in rows) / 120  # type: ignore[operator,misc]  # as above
     assert mean == pytest.approx(found["accuracy"])
+
+
+def test_accuracy_by_defect_and_of_the_best_response_by_hand() -> None:
+    """Of three ranked responses, the model puts the unsafe one first and orders the others right.
+
+    Rewards: best 1, vague 0, unsafe 2. So best beats vague, and both lose against unsafe.
+    """
+    ranked = [
+        replace(pair(0, "best", "vague"), id="0", defect="vague"),
+        replace(pair(0, "best", "unsafe"), id="1", defect="unsafe"),
+        replace(pair(0, "vague", "unsafe"), id="2", defect="unsafe"),
+    ]
+    unlabelled = [replace(pair(1, "c", "d"), id="3")]
+    data = tokenize([*ranked, *unlabelled], Renderer(tiny.tokenizer(), 200))
+    by_text = {"best": 1.0, "vague": 0.0, "unsafe": 2.0, "c": 1.0, "d": 0.0}
+    rewards = np.zeros(len(data.texts))
+    for index, row in enumerate(data.pairs):
+        rewards[data.chosen[index]] = by_text[row.chosen]
+        rewards[data.rejected[index]] = by_text[row.rejected]
+    predictions = Predictions(data, rewards, Calibrator(1.0), bins=2)
+    rows = accuracy_rows(predictions, "defect", [row.defect for row in data.pairs])
+    found = {row["defect"]: (row["accuracy"], row["pairs"]) for row in rows}
+    assert found == {"unsafe": (0.0, 2), "vague": (1.0, 1)}
+    # best > vague and c > d are right, best > unsafe is wrong; vague > unsafe is not of a best one
+    assert compute(predictions)["best_vs_rest_accuracy"] == pytest.approx(2 / 3)
+
+
+def test_pairs_without_rankings_or_defects_have_no_such_metrics() -> None:
+    data = tokenize([pair(0, "a", "b"), pair(1, "c", "d")], Renderer(tiny.tokenizer(), 200))
+    predictions = Predictions(data, np.arange(4.0), Calibrator(1.0), bins=2)
+    assert "best_vs_rest_accuracy" not in compute(predictions)
+    assert plot_rows(predictions)["defect_accuracy"] == []
 
 
 def test_reward_rows_say_what_the_metrics_say() -> None:

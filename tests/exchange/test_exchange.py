@@ -100,6 +100,36 @@ def test_a_fused_model_needs_no_adapters_and_keeps_the_rewards(
     mlx_lm.load(str(tmp_path / "fused" / "sft_merged_model"))
 
 
+def test_no_source_and_no_folder_of_others_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`export d` once removed what was in d, `import hf -o hf` its own source."""
+    base = trained(tmp_path / "ck", "llama")
+    model = tmp_path / "ck" / "rm_model_bt"
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "thesis.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    for target in ("d", ".", "ck", "ck/rm_model_bt", "ck/sft_merged_model"):
+        for write in (fuse, export):
+            for overwrite in (False, True):
+                with pytest.raises(InputError, match=f"{target}: "):
+                    write(model, base, Path(target), overwrite=overwrite)
+    assert sorted(tmp_path.rglob("*")) == before
+
+    export(model, base, Path("hf"))
+    fuse(model, base, Path("fused"))
+    kept = [path.read_bytes() for path in sorted(Path("hf").iterdir())]
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match="hf: is or holds hf"):
+            import_model(Path("hf"), Path("hf"), 200, None, overwrite)
+    assert [path.read_bytes() for path in sorted(Path("hf").iterdir())] == kept
+    export(model, base, Path("fused"), overwrite=True)  # either may replace the other
+    fuse(model, base, Path("hf"), overwrite=True)
+    assert (tmp_path / "fused" / "model.safetensors").exists()
+    assert (tmp_path / "hf" / "rm_model_bt").exists()
+
+
 def test_an_exported_folder_holds_what_transformers_needs(tmp_path: Path) -> None:
     base = trained(tmp_path, "qwen2", bits=4)
     metrics = {

@@ -47,3 +47,22 @@ def test_wrong_arguments_are_one_line_and_write_nothing(
     with pytest.raises(InputError, match=message):
         keep_share(source, target, field, "top", share)
     assert not target.exists()
+
+
+def test_odd_values_pass_and_numbers_too_large_do_not_count(tmp_path: Path) -> None:
+    """Each of these ended `filter` with a traceback."""
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    odd = ['"x": NaN', '"x": "\\ud800"', '"x": 1, "x": 2', f'"y": {10**400}']
+    lines = [f'{{"reward": 1, {fields}}}\n' for fields in odd]
+    source.write_text("".join([*lines, f'{{"reward": {10**400}}}\n']))
+    assert keep_share(source, target, "reward", "top", 1.0) == (4, 4, 1)
+    assert [row.get("x") for row in read_jsonl(target)] == ["NaN", "\\ud800", None, None]
+
+
+def test_the_source_is_not_filtered_onto_itself(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    write_jsonl(source, [{"reward": 1}, {"reward": 2}])
+    with pytest.raises(InputError, match="the source itself"):
+        keep_share(source, source, "reward", "top", 0.5)
+    assert keep_share(source, Path("/dev/null"), "reward", "top", 0.5) == (1, 2, 0)
+    assert len(list(read_jsonl(source))) == 2

@@ -1,5 +1,7 @@
 """Jobs of `mlx-reward score` and `rank`: rows keep their order, killed jobs resume."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -10,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from mlx_reward.cli.main import app
 from mlx_reward.data.formats.row import BadRow
 from mlx_reward.inference import jobs
 from mlx_reward.inference.jobs import run_job
+from mlx_reward.inference.output_rows import Output, unusable
 from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.inference.score import rank_rows, score_rows
+from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import write_jsonl
 from tests import ROOT
 
@@ -57,8 +63,10 @@ def test_ranking_sorts_responses_with_their_rewards(model: RewardModel) -> None:
     assert "needs a list" in rank_rows(model, [ROWS[0]])[0]["error"]
 
 
-def add_reward(rows: list[Any]) -> list[dict[str, Any]]:
-    return [{"error": str(row)} if isinstance(row, BadRow) else row | {"reward": 1} for row in rows]
+def add_reward(rows: list[Any]) -> Output:
+    return Output(
+        [unusable({}, str(row)) if isinstance(row, BadRow) else row | {"reward": 1} for row in rows]
+    )
 
 
 class InterruptedWork:
@@ -69,7 +77,7 @@ class InterruptedWork:
         self.chunks = 0
         self.rows = 0
 
-    def __call__(self, rows: list[Any]) -> list[dict[str, Any]]:
+    def __call__(self, rows: list[Any]) -> Output:
         if self.chunks == self.after:
             raise KeyboardInterrupt
         self.chunks += 1
@@ -113,9 +121,61 @@ def test_errors_are_counted_and_rows_keep_their_order(tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl"
     output = tmp_path / "out.jsonl"
     source.write_text('{"id": 0}\nnot json\n{"id": 2}\n')
-    assert run_job(str(source), str(output), add_reward, "m") == 1
+    counts = run_job(str(source), str(output), add_reward, "m")
+    assert (counts.read, counts.written, counts.unusable) == (3, 3, 1)
     rows = [json.loads(line) for line in output.read_text().splitlines()]
     assert [row.get("id") for row in rows] == [0, None, 2]
+
+
+def test_the_source_is_not_written_over_and_a_folder_not_scored_for(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", 3)
+    before = Path(source).read_bytes()
+    for target in (source, str(tmp_path), str(tmp_path / "gone" / "out.jsonl")):
+        with pytest.raises(InputError, match="name another file|name a file|make it"):
+            run_job(source, target, InterruptedWork(after=0), "m")
+    with pytest.raises(InputError, match="gone.jsonl: not there"):
+        run_job(str(tmp_path / "gone.jsonl"), str(tmp_path / "out.jsonl"), add_reward, "m")
+    assert Path(source).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_a_device_and_a_pipe_are_written_and_stay_what_they_are(tmp_path: Path) -> None:
+    """`-o /dev/null` became a regular file, and so did a pipe."""
+    source = write(tmp_path / "in.jsonl", 3)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
+        assert run_job(source, str(pipe), add_reward, "m").written == 3
+        assert reader.stdout is not None
+        assert len(reader.stdout.read().splitlines()) == 3
+    assert pipe.is_fifo()
+    assert run_job(source, "/dev/null", add_reward, "m").written == 3
+    assert Path("/dev/null").is_char_device()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "pipe"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", 3)
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to("far/out.jsonl")
+    for _ in range(2):
+        run_job(source, str(tmp_path / "link"), add_reward, "m")
+    assert (tmp_path / "link").is_symlink()
+    assert [path.name for path in (tmp_path / "far").iterdir()] == ["out.jsonl"]
+
+
+def test_a_second_job_with_the_same_output_is_refused(tmp_path: Path) -> None:
+    """Their lines were mixed in silence, those of jobs over standard input above all."""
+    source = write(tmp_path / "in.jsonl", 3)
+    output = str(tmp_path / "out.jsonl")
+
+    def two_at_once(rows: list[Any]) -> Output:
+        with pytest.raises(InputError, match="another process is writing it"):
+            run_job(source, output, add_reward, "another model")
+        return add_reward(rows)
+
+    assert run_job(source, output, two_at_once, "m").written == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
 
 
 def command(checkpoints: Path, *arguments: str) -> list[str]:
@@ -135,8 +195,52 @@ def test_the_command_reads_and_writes_pipes(checkpoints: Path) -> None:
     )
     assert answer.returncode == 0, answer.stderr
     assert [json.loads(line)["id"] for line in answer.stdout.splitlines()] == [1, 2, 3, 4, 5, 6]
-    note = "2 rows could not be used; they came out with the field 'error'"
+    note = "6 rows read, 6 written; 2 rows could not be used and came out with the field 'error'"
     assert answer.stderr.splitlines()[-1] == note
+
+
+def test_a_job_over_standard_input_leaves_nothing_when_it_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot resume, for nobody knows whether the same rows come again."""
+    monkeypatch.setattr(jobs, "CHUNK", 1)
+    for work, found in ((InterruptedWork(after=1), []), (add_reward, ["out.jsonl"])):
+        source = io.TextIOWrapper(io.BytesIO(b'{"id": 0}\n{"id": 1}\n'))
+        monkeypatch.setattr(sys, "stdin", source)
+        with contextlib.suppress(KeyboardInterrupt):
+            run_job("-", str(tmp_path / "out.jsonl"), work, "m")
+        assert [path.name for path in tmp_path.iterdir()] == found
+
+
+@pytest.mark.parametrize(
+    ("rows", "arguments", "status", "last"),
+    [
+        ([{}], [], 1, "error: no row could be used; the first: field 'prompt' is missing"),
+        ([{}, ROWS[0]], [], 0, "2 rows read, 2 written; 1 row could not be used"),
+        ([{}, ROWS[0]], ["--strict"], 1, "error: --strict: not every row could be used"),
+        ([ROWS[0]], ["--strict"], 0, "1 row read, 1 written"),
+        ([], ["--strict"], 0, "0 rows read, 0 written"),
+    ],
+)
+def test_the_exit_status_says_whether_rows_could_be_used(
+    checkpoints: Path,
+    tmp_path: Path,
+    rows: list[Any],
+    arguments: list[str],
+    status: int,
+    last: str,
+) -> None:
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    write_jsonl(source, rows)
+    model = str(checkpoints / "rm_model_bt")
+    answer = CliRunner().invoke(
+        app, ["score", str(source), "-o", str(output), "-m", model, *arguments]
+    )
+    if isinstance(answer.exception, InputError):  # as `main` shows it
+        answer.stderr_bytes += f"error: {answer.exception}".encode()
+    assert answer.exit_code == status
+    assert answer.stderr.splitlines()[-1].startswith(last)
+    assert len(output.read_text().splitlines()) == len(rows)
 
 
 def test_a_killed_command_resumes_and_ends_with_the_same_file(

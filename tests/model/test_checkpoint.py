@@ -130,3 +130,20 @@ def test_dora_over_bits_that_mlx_lm_cannot_unpack_is_refused(bits: int) -> None:
     nn.quantize(quantized, group_size=32, bits=bits)
     with pytest.raises(InputError, match=f"fine_tune_type is dora: .* has {bits} bits a weight"):
         with_adapters(quantized, 2, **LORA, fine_tune_type="dora")
+
+
+@pytest.mark.parametrize("name", ["adapters.safetensors", "reward_head.safetensors"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(
+    saved: tuple[Path, RewardNetwork], backbone: Path, name: str, value: float
+) -> None:
+    """Every reward became NaN, which the server answered as null."""
+    weights = mx.load(str(saved[0] / name))
+    first = min(weights)
+    weights[first] = mx.concatenate(
+        [weights[first][:-1], mx.full(weights[first][-1:].shape, value)]
+    )
+    mx.eval(weights)
+    tensors.save(saved[0] / name, weights)
+    with pytest.raises(InputError, match=f"{name} holds NaN or infinity in {first}"):
+        checkpoint.load(saved[0], backbone)

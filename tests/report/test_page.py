@@ -58,13 +58,22 @@ def report(count: int = 6, **changes: Any) -> ReportData:
         "accuracy": 0.7,
         "step": 1,
     }
-    row |= {"loss": 0.6, "nll": 0.6, "subset": NASTY, "low": 0.5, "high": 0.9, "ece": 0.1}
+    row |= {
+        "loss": 0.6,
+        "nll": 0.6,
+        "subset": NASTY,
+        "defect": NASTY,
+        "low": 0.5,
+        "high": 0.9,
+        "ece": 0.1,
+    }
     names = (
         "reliability_before",
         "reliability_after",
         "margins",
         "coverage",
         "subset_accuracy",
+        "defect_accuracy",
         "train",
         "valid",
     )

@@ -55,7 +55,7 @@ def test_one_seed_gives_the_same_weights_bit_for_bit() -> None:
 def test_the_best_weights_by_valid_nll_are_kept() -> None:
     """A learning rate that ruins the model later must not ruin what is kept."""
     trained, valid = network(), dataset(30, seed=1)
-    changes = {"learning_rate": 0.3, "warmup": 0.0, "epochs": 3}
+    changes = {"learning_rate": 0.1, "lr_schedule": "constant", "warmup": 0.0, "epochs": 3}
     log_history = train(Engine(trained), dataset(60), valid, settings(**changes))
     assert log_history.best.nll == min(e.nll for e in log_history.evaluations)
     assert log_history.since_best > 0  # the last weights are others
@@ -153,7 +153,7 @@ def test_a_margin_by_strength_pushes_strong_preferences_further_apart() -> None:
     apart = []
     for margin in (0.0, 20.0):
         trained = network()
-        train(Engine(trained), data, data, settings(loss=loss_settings(margin=margin)))
+        train(Engine(trained), data, data, settings(loss=loss_settings(margin=margin), epochs=4))
         apart.append(margins(trained, data)[1::3].mean())
     assert apart[1] > apart[0] + 2
 

@@ -15,6 +15,7 @@ from mlx_reward.data.formats.row import BadRow, Row
 from mlx_reward.utils.errors import InputError
 
 LINE_LIMIT = 1 << 26  # bytes; a longer line is passed over, not held in memory
+PACKED_PARQUET_LIMIT = 1 << 30  # bytes, unpacked; Parquet is not read in one go, so it is held
 PROGRESS_EVERY = 500  # rows
 NUMERIC = {  # columns of CSV, where every cell is text, that hold numbers
     "margin",
@@ -146,8 +147,7 @@ def _is_array(beginning: bytes) -> bool:
 
 def _csv(path: Path, file: BinaryIO, delimiter: str = ",") -> Iterator[Numbered]:
     csv.field_size_limit(LINE_LIMIT)
-    lines = (line.decode("utf-8", "surrogateescape").removeprefix("\ufeff") for line in file)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(_CsvLines(file), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
         try:
@@ -161,6 +161,25 @@ def _csv(path: Path, file: BinaryIO, delimiter: str = ",") -> Iterator[Numbered]
             header = cells
         elif cells:
             yield reader.line_num, _record(header, cells)
+
+
+class _CsvLines:
+    """The lines of a file, as csv reads them; one that is too long raises csv.Error."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def __iter__(self) -> "_CsvLines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(LINE_LIMIT)
+        if not line:
+            raise StopIteration
+        if len(line) == LINE_LIMIT and not line.endswith(b"\n"):
+            _skip_line(self._file)
+            raise csv.Error(f"the line is longer than {LINE_LIMIT >> 20} MB")
+        return line.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
 
 def _tsv(path: Path, file: BinaryIO) -> Iterator[Numbered]:
@@ -197,13 +216,33 @@ def _parquet(path: Path, file: BinaryIO) -> Iterator[Numbered]:
             f"{path}: Parquet needs an extra; run `pip install 'mlx-reward[hub]'`"
         ) from None
     try:
-        table = pq.ParquetFile(file if path.suffix == ".parquet" else io.BytesIO(file.read()))
+        table = pq.ParquetFile(file if path.suffix == ".parquet" else _held(path, file))
         batches = table.iter_batches(batch_size=1000)
-        yield from enumerate((row for batch in batches for row in batch.to_pylist()), 1)
+        yield from enumerate((row for batch in batches for row in _parquet_rows(batch)), 1)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
             f"{path}: not Parquet ({' '.join(str(error).split())[:120]}); fetch it again"
         ) from None
+
+
+def _held(path: Path, file: BinaryIO) -> io.BytesIO:
+    """Return the unpacked ``file`` in memory, for Parquet is read from its end."""
+    unpacked = file.read(PACKED_PARQUET_LIMIT + 1)
+    if len(unpacked) > PACKED_PARQUET_LIMIT:
+        raise InputError(f"{path}: more than {PACKED_PARQUET_LIMIT >> 30} GB unpacked; unpack it")
+    return io.BytesIO(unpacked)
+
+
+def _parquet_rows(batch: Any) -> Iterator[Row | BadRow]:
+    """Yield the rows of a batch; one with a value that Python cannot hold comes as BadRow."""
+    try:
+        yield from batch.to_pylist()
+    except (ValueError, OverflowError):  # text that is not UTF-8, the year 10,000
+        for number in range(batch.num_rows):
+            try:
+                yield from batch.slice(number, 1).to_pylist()
+            except (ValueError, OverflowError) as error:
+                yield BadRow(f"a value cannot be read: {' '.join(str(error).split())[:120]}")
 
 
 READERS = {".json": _json, ".csv": _csv, ".tsv": _tsv, ".parquet": _parquet}

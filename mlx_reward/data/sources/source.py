@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 
 from mlx_reward.config.data import DataSettings
@@ -13,6 +14,7 @@ from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.progress import bar
 
 STARTER = Path("data/starter")
+REPOSITORY = Path(__file__).parents[3]  # where the package runs from a clone of it
 KINDS = (
     f"starter, a preset ({', '.join(presets.NAMES)}), a file, folder or glob, "
     "or a hub dataset id like 'owner/name'"
@@ -33,7 +35,7 @@ def open_source(settings: DataSettings) -> Source:
     """Return the rows that ``settings`` name; what is on the network is downloaded first."""
     name = settings.source
     if name == "starter":
-        return Source(settings.format, _rows(sorted(STARTER.glob("*.jsonl"))))
+        return Source(settings.format, _rows(starter_files()))
     if name in presets.NAMES:
         paths, format = presets.fetch(name)
         return Source(format if settings.format == "auto" else settings.format, _rows(paths))
@@ -43,6 +45,16 @@ def open_source(settings: DataSettings) -> Source:
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("data/"):
         return Source(settings.format, _hub_rows(settings))
     raise InputError(f"{name}: not there; data.source is {KINDS}")
+
+
+def starter_files() -> list[Path]:
+    """Return the files of the starter set: those of this repository, or those of the wheel."""
+    for folder in (STARTER, REPOSITORY / STARTER):
+        if folder.is_dir():
+            return sorted(folder.glob("*.jsonl"))
+    installed = distribution("mlx-reward").files or []
+    files = [file for file in installed if file.match("share/mlx-reward/starter/*.jsonl")]
+    return sorted(Path(str(file.locate())) for file in files)
 
 
 def _rows(paths: list[Path]) -> Iterator[tuple[Place, Row | BadRow]]:

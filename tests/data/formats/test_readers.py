@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import zstandard
+from backports import zstd
 
 from mlx_reward.data.formats import readers
 from mlx_reward.data.formats.row import BadRow
@@ -51,7 +53,7 @@ def write(path: Path) -> Path:
     if path.suffix == ".gz":
         packed = gzip.compress(packed)
     if path.suffix == ".zst":
-        packed = zstandard.compress(packed[:30]) + zstandard.compress(packed[30:])  # two frames
+        packed = zstd.compress(packed[:30]) + zstd.compress(packed[30:])  # two frames
     path.write_bytes(packed)
     return path
 
@@ -158,3 +160,70 @@ def test_what_is_no_parquet_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(InputError, match=r"a.parquet: not Parquet"):
         read(tmp_path / "a.parquet")
+
+
+def peak_memory_of_reading(path: Path) -> int:
+    """Return the MiB that a process needs to read ``path``, beyond what it needs to start."""
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from mlx_reward.data.formats.readers import read_rows\n"
+        "from mlx_reward.utils.progress import bar\n"
+        "start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "with bar(total=None, what='test', unit='B') as progress:\n"
+        "    for _ in read_rows(Path(sys.argv[1]), progress): pass\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) >> 10)\n"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux")
+@pytest.mark.parametrize("name", ["a.jsonl.zst", "a.csv.zst"])
+def test_a_small_archive_of_much_takes_little_memory(tmp_path: Path, name: str) -> None:
+    """48 KB took 3 GB: everything that a block of the archive held was unpacked at once."""
+    compressor = zstd.ZstdCompressor()
+    with (tmp_path / name).open("wb") as file:
+        file.write(compressor.compress(b"prompt\n"))
+        for _ in range(600):
+            file.write(compressor.compress(bytes(1 << 20)))
+        file.write(compressor.flush())
+    assert (tmp_path / name).stat().st_size < 1 << 17
+    assert peak_memory_of_reading(tmp_path / name) < 300
+
+
+def test_a_window_over_the_limit_is_refused(tmp_path: Path) -> None:
+    """A frame may ask for a window of 2 GB before it holds a byte."""
+    options = {zstd.CompressionParameter.window_log: 28}
+    compressor = zstd.ZstdCompressor(options=options)
+    packed = compressor.compress(b'{"prompt": "a"}\n' * 100) + compressor.flush()
+    (tmp_path / "a.jsonl.zst").write_bytes(packed)
+    with pytest.raises(InputError, match="the archive is damaged or cut short"):
+        read(tmp_path / "a.jsonl.zst")
+
+
+def test_a_long_line_of_csv_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "LINE_LIMIT", 40)
+    (tmp_path / "a.csv").write_text("prompt,chosen\na,b\n" + "x" * 99 + ",y\nc,d\n")
+    assert good(tmp_path / "a.csv") == [
+        {"prompt": "a", "chosen": "b"},
+        {"prompt": "c", "chosen": "d"},
+    ]
+    assert bad(tmp_path / "a.csv") == ["not CSV: the line is longer than 0 MB"]
+
+
+def test_a_value_of_parquet_that_python_cannot_hold_costs_one_row(tmp_path: Path) -> None:
+    """It ended the whole file as `not Parquet`."""
+    times = pa.array([0, 10**15, 1], pa.int64()).cast(pa.timestamp("ms"))
+    names = pa.array(["a", "b", "c"])
+    pq.write_table(pa.table({"prompt": names, "when": times}), tmp_path / "a.parquet")
+    assert [row["prompt"] for row in good(tmp_path / "a.parquet")] == ["a", "c"]
+    assert bad(tmp_path / "a.parquet")[0].startswith("a value cannot be read: ")
+
+
+def test_packed_parquet_over_the_limit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "PACKED_PARQUET_LIMIT", 100)
+    with pytest.raises(InputError, match="unpack it"):
+        read(write(tmp_path / "a.parquet.zst"))

@@ -35,14 +35,14 @@ def settings(source: str) -> DataSettings:
     )
 
 
-def archive(commit: str) -> bytes:
+def archive(commit: str, label: str = "a2") -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
         file.comment = commit.encode()
         root = f"acl2016-convincing-arguments-{commit}/{convarg.FOLDER}"
         file.writestr(
             root + "tv-or-books_tv.csv",
-            '#id\tlabel\ta1\ta2\narg1_arg2\ta2\tshort "one\tlong <br/> one\n',
+            f'#id\tlabel\ta1\ta2\narg1_arg2\t{label}\tshort "one\tlong <br/> one\n',
         )
         file.writestr(
             root + "tv-or-books_books.csv", "#id\tlabel\ta1\ta2\narg3_arg4\ta1\tyes\tno\n"
@@ -50,7 +50,12 @@ def archive(commit: str) -> bytes:
     return packed.getvalue()
 
 
-def test_convarg_from_its_archive(site: Site) -> None:
+def digest(packed: bytes) -> str:
+    return convarg.tables_digest(zipfile.ZipFile(io.BytesIO(packed)))
+
+
+def test_convarg_from_its_archive(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convarg, "SHA256", digest(archive(convarg.COMMIT)))
     page = f"/UKPLab/acl2016-convincing-arguments/archive/{convarg.COMMIT}.zip"
     site.pages[page] = archive(convarg.COMMIT)
     for _ in range(2):
@@ -72,6 +77,7 @@ def test_convarg_from_its_archive(site: Site) -> None:
     [
         (archive("0" * 40), "not the archive of commit 7c598e0"),
         (archive(convarg.COMMIT)[:200], "not a whole zip archive"),
+        (archive(convarg.COMMIT, label="a1"), "SHA-256 of its tables is .*, expected"),
     ],
 )
 def test_another_or_a_damaged_archive_is_refused(site: Site, packed: bytes, reason: str) -> None:
