@@ -1,6 +1,9 @@
-"""Fixtures that several rooms share: a backbone, and the checkpoints of a small model."""
+"""Fixtures that several rooms share: a backbone, the checkpoints of a small model, a browser."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import mlx.core as mx
 import pytest
@@ -13,6 +16,21 @@ from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.training.state import trainable_weights
 from mlx_reward.utils.files import write_json
 from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, driven by Playwright; tests of pages are skipped where there is none."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine")
+    sync_playwright = pytest.importorskip("playwright.sync_api").sync_playwright
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

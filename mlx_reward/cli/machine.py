@@ -12,6 +12,7 @@ from mlx_reward.cpu import prepare
 from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.engine.streams import streams
 from mlx_reward.utils.cache_folder import cache_folder
+from mlx_reward.utils.machine import memory_bytes
 
 # How models run here; where an architecture cannot, a note says so when it is loaded.
 CPU_WAY = "float32, without padding, a stream for each core"
@@ -39,7 +40,7 @@ def describe_machine() -> list[tuple[str, str]]:
             "float32 matmul",
             f"{one_stream_rate:.0f} GFLOPS on one stream, {all_streams_rate:.0f} on all",
         ),
-        ("memory", f"{_memory_bytes() / 2**30:.1f} GiB"),
+        ("memory", f"{memory_bytes() / 2**30:.1f} GiB"),
         ("cache", _cache_size()),
     ]
 
@@ -73,10 +74,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "(from its source folder)"
-
-
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _cache_size() -> str:

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -168,20 +167,6 @@ def test_every_pair_is_in_the_page_with_its_texts() -> None:
     rows = json.loads(re.search(r'id="pairs-data">(.*?)</script>', text, re.S)[1])  # type: ignore[index]  # or it fails
     assert [row["id"] for row in rows] == [f"p{n}" for n in range(6)]
     assert rows[3]["chosen"] == f"chosen 3 {NASTY}"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium on this machine")
-    sync_playwright = pytest.importorskip("playwright.sync_api").sync_playwright
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield running
-        running.close()
 
 
 @pytest.fixture
