@@ -15,10 +15,12 @@ from collections import defaultdict
 from time import perf_counter
 from typing import Any
 
+import mlx_reward.cpu  # noqa: F401  # before mlx
+
+# isort: split
 import mlx.core as mx
 import yaml
 
-import mlx_reward.cpu  # noqa: F401  # before mlx
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.load import load_backbone
 from mlx_reward.config.reader import read_section
