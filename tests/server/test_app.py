@@ -205,13 +205,13 @@ def test_unusable_requests_are_refused_with_a_reason(
     assert reason in answer.json()["error"]
 
 
-def test_a_thousand_malformed_requests_leave_the_server_as_it_was(
+def test_malformed_requests_leave_the_server_as_it_was(
     client: TestClient, model: RewardModel
 ) -> None:
     chance = random.Random(0)
     valid = json.dumps({"prompts": ["q"], "responses": ["a"]})
     expected = model.score(["q"], ["a"])
-    for number in range(1000):
+    for number in range(300):
         damage = chance.choice(["cut", "bytes", "types", "nesting", "path", "method", "type"])
         path, body = "/score", valid.encode()
         if damage == "cut":
