@@ -146,16 +146,18 @@ def test_a_project_of_the_wheel_gets_the_committed_metrics(tmp_path: Path) -> No
     environment = tmp_path / "env"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
+    # Before pip sees the packages of this environment, among which is this repository.
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], check=True)
     site = subprocess.check_output(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
     )
     (Path(site.strip()) / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], check=True)
 
     own = tmp_path / "own"
     variables = {
         "PATH": f"{environment / 'bin'}:{os.environ['PATH']}",
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "PYTHONPATH": "",  # so that the package is that of the wheel
     }
     base = str(ROOT / "checkpoints" / "sft_merged_model")
     for command, folder in (
