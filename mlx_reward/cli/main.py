@@ -1,6 +1,7 @@
 """The command ``mlx-reward``: a list of its commands, each in the module named here."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -13,17 +14,34 @@ from mlx_reward.cli import (
     run_commands,
 )
 from mlx_reward.utils.errors import run
+from mlx_reward.utils.install import package_version
 
 INTERRUPTED = 130  # typer's exit status after Ctrl-C; it prints nothing
 
 app = typer.Typer(
-    help="Reward models on MLX.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # plain text, readable in a pipe
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mlx-reward {package_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show it and exit."),
+    ] = False,
+) -> None:
+    """Reward models on MLX."""
+
 
 app.command(epilog=row_commands.example("score"))(row_commands.score)
 app.command(epilog=row_commands.example("rank"))(row_commands.rank)

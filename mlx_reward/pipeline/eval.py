@@ -11,7 +11,7 @@ from mlx_reward.engine.ensemble import mean_and_deviation
 from mlx_reward.engine.load import load
 from mlx_reward.evaluation.baselines import bag_of_words_margins
 from mlx_reward.evaluation.benchmark_sets.measure import measure, names
-from mlx_reward.evaluation.calibration import Calibrator
+from mlx_reward.evaluation.calibrator import Calibrator
 from mlx_reward.evaluation.metric_table import compute
 from mlx_reward.evaluation.plot_rows import plot_rows
 from mlx_reward.evaluation.predictions import Predictions, reward_rows
