@@ -101,9 +101,11 @@ import sys
 for module in {list(install.EXTRAS)}:
     sys.modules[module] = None
 from mlx_reward.cli.main import app
+def run(line):
+    app(line.split(), standalone_mode=False)
 for command in ("score", "rank", "label"):
-    app([command, "rows.jsonl", "-m", {str(model)!r}, "-o", f"{{command}}.jsonl"], standalone_mode=False)
-app(["filter", "label.jsonl", "--by", "probability", "--top", "1", "-o", "kept.jsonl"], standalone_mode=False)
+    run(f"{{command}} rows.jsonl -m {model} -o {{command}}.jsonl")
+run("filter label.jsonl --by probability --top 1 -o kept.jsonl")
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
