@@ -10,7 +10,7 @@ from mlx_reward.data.chat import Renderer
 from mlx_reward.data.dataset import PreferenceDataset, tokenize
 from mlx_reward.data.pair import Pair
 from mlx_reward.evaluation.baselines import bag_of_words_margins
-from mlx_reward.evaluation.calibration import Calibrator
+from mlx_reward.evaluation.calibrator import Calibrator
 from mlx_reward.evaluation.metric_table import METRICS, Metric, compute, markdown_table, table_rows
 from mlx_reward.evaluation.metrics import accuracy, ece, reliability
 from mlx_reward.evaluation.plot_rows import (
