@@ -50,7 +50,7 @@ def read_section(path: Path, section: str, kind: type[S]) -> S:
 
     InputError names the key, its value and what is allowed.
     """
-    params = _read_yaml(path)
+    params = read_yaml(path)
     if not isinstance(params, dict) or section not in params:
         near = _nearest(section, params if isinstance(params, dict) else {})
         raise InputError(
@@ -63,7 +63,8 @@ def read_section(path: Path, section: str, kind: type[S]) -> S:
         raise InputError(f"{path}: {_explain(section, kind, error)}") from None
 
 
-def _read_yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """Return what the YAML file at ``path`` holds; InputError where it is none."""
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
     except FileNotFoundError:

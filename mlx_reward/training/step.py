@@ -109,7 +109,7 @@ def _make_value_and_grad(
 def _accumulate(
     value_and_grad: ValueAndGrad, network: RewardNetwork, batches: list[Batch], pairs_in_step: int
 ) -> tuple[mx.array, mx.array, mx.array, Any]:
-    """Return loss, number of correct pairs, sum of margins, and gradient of the loss, of ``batches``.
+    """Return loss, number of correct pairs, sum of margins and gradient, of all ``batches``.
 
     Each batch is weighted by its share of the step's pairs. A correct pair has the higher reward
     for chosen; a tie counts one half.
