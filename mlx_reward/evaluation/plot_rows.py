@@ -1,6 +1,6 @@
 """Rows of metrics/plots, which DVC plots and the report draw."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,7 +21,14 @@ def plot_rows(predictions: Predictions) -> dict[str, list[Row]]:
         "reliability_after": with_band(
             reliability_rows(reliability(logits, bins)), predictions.null
         ),
-        "margins": histogram_rows(margins),
+        "margins": histogram_rows("margin", {"pairs": margins}),
+        "rewards": histogram_rows(
+            "reward",
+            {
+                "chosen": predictions.rewards[predictions.test.chosen],
+                "rejected": predictions.rewards[predictions.test.rejected],
+            },
+        ),
         "coverage": [{"coverage": c, "accuracy": a} for c, a in coverage(margins)],
         "subset_accuracy": accuracy_rows(
             predictions, "subset", [pair.subset or "(none)" for pair in predictions.test.pairs]
@@ -54,11 +61,23 @@ def with_band(rows: list[Row], null: CalibrationNull | None) -> list[Row]:
     ]
 
 
-def histogram_rows(margins: Array, bins: int = 30) -> list[Row]:
-    """Return how many pairs have which margin; ``margin`` is the middle of an equally wide bin."""
-    counts, edges = np.histogram(margins, bins=bins)
+def histogram_rows(column: str, samples: Mapping[str, Array], bins: int = 30) -> list[Row]:
+    """Return how many numbers of each of ``samples``, by name, lie in each of about so many bins.
+
+    ``column`` is the key of the middle of a bin. All bins are equally wide, and zero is an edge, so
+    that none has numbers of either sign.
+    """
+    numbers = np.concatenate(list(samples.values()))
+    width = float(np.ptp(numbers)) / bins or 1.0
+    first = int(np.floor(numbers.min() / width))
+    last = int(np.floor(numbers.max() / width)) + 1
+    edges = width * np.arange(first, last + 1)
     middles = (edges[:-1] + edges[1:]) / 2
-    return [{"margin": float(m), "pairs": int(c)} for m, c in zip(middles, counts, strict=True)]
+    counts = {name: np.histogram(values, bins=edges)[0] for name, values in samples.items()}
+    rows: list[Row] = []
+    for n, middle in enumerate(middles):
+        rows.append({column: float(middle), **{name: int(counts[name][n]) for name in counts}})
+    return rows
 
 
 def length_rows(lengths: list[int], bins: int = 40) -> list[Row]:

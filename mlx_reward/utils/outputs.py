@@ -69,14 +69,15 @@ def output_folder(target: Path, sources: Iterable[Path], overwrite: bool) -> Ite
     """
     sources = list(sources)
     recover(target)
-    _check_folder(target, sources, overwrite)
+    check_folder(target, sources, overwrite)
     with whole_folder(target) as temporary:
         yield temporary
         write_json(temporary / CONTENTS, {"written by": "mlx-reward", "files": _files(temporary)})
-        _check_folder(target, sources, overwrite)  # again, for the work can take long
+        check_folder(target, sources, overwrite)  # again, for the work can take long
 
 
-def _check_folder(target: Path, sources: Iterable[Path], overwrite: bool) -> None:
+def check_folder(target: Path, sources: Iterable[Path], overwrite: bool) -> None:
+    """Refuse a ``target`` that ``output_folder`` would refuse, before long work begins."""
     if target.is_symlink():
         raise InputError(f"{target}: a symbolic link; name the folder that it leads to")
     if target.exists() and not target.is_dir():

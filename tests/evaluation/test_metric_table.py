@@ -187,7 +187,12 @@ def test_bag_of_words_learns_words_and_nothing_from_noise() -> None:
 
 def test_plot_rows_hold_every_pair() -> None:
     margins = np.random.default_rng(0).normal(size=200)
-    assert sum(r["pairs"] for r in histogram_rows(margins)) == 200  # type: ignore[misc]  # counts are numbers
+    rows = histogram_rows("margin", {"pairs": margins, "twice": margins * 2})
+    assert all(sum(row[name] for row in rows) == 200 for name in ("pairs", "twice"))  # type: ignore[misc]  # counts are numbers
+    wrong = sum(row["pairs"] for row in rows if row["margin"] < 0)  # type: ignore[misc, operator]
+    assert wrong == (margins < 0).sum()  # zero is an edge of a bin
+    (alone,) = histogram_rows("margin", {"pairs": np.zeros(3)})
+    assert alone["pairs"] == 3
     rows = reliability_rows(reliability(margins, 15))
     assert sum(r["pairs"] for r in rows) == 200  # type: ignore[misc]  # as above
     assert all(0.5 <= r["confidence"] <= 1 and 0 <= r["share_correct"] <= 1 for r in rows)  # type: ignore[operator]

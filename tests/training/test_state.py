@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from mlx_reward.training.state import Evaluation, LogHistory, StateFile, TrainerState
+from mlx_reward.training.step import StepResult
 from mlx_reward.utils.fingerprint import fingerprint
 from tests import ROOT
 
@@ -185,6 +186,31 @@ def test_the_best_evaluation_is_the_first_with_the_lowest_nll() -> None:
     assert log_history.best.step == 2
     assert log_history.since_best == 1
     assert log_history.curve()[-1] == pytest.approx({"step": 3, "loss": 0.6, "accuracy": 2 / 3})
+
+
+def test_the_curve_has_the_names_of_trl_and_the_learning_rate_of_the_step_itself() -> None:
+    log_history = LogHistory()
+    for loss, learning_rate in ((0.7, 0.1), (0.5, 0.3)):
+        log_history.add_step(
+            StepResult(
+                loss=loss,
+                accuracy=0.5,
+                margin=2 * loss,
+                grad_norm=3 * loss,
+                learning_rate=learning_rate,
+                finite=True,
+            )
+        )
+    assert log_history.curve()[-1] == pytest.approx(
+        {
+            "step": 2,
+            "loss": 0.6,
+            "accuracy": 0.5,
+            "margin": 1.2,
+            "grad_norm": 1.8,
+            "learning_rate": 0.3,
+        }
+    )
 
 
 def test_an_evaluation_that_is_not_a_number_is_never_the_best() -> None:
