@@ -11,7 +11,7 @@ from mlx_lm.generate import wired_limit
 from numpy.typing import NDArray
 
 from mlx_reward.cpu.way import takes_cpu_way
-from mlx_reward.engine import padded, varlen
+from mlx_reward.engine import padded, slices, varlen
 from mlx_reward.engine.batch_tokens import CPU_BATCH_TOKENS, accelerator_batch_tokens
 from mlx_reward.engine.features import FrozenFeatures, frozen_blocks
 from mlx_reward.engine.prefix_groups import distinct
@@ -79,6 +79,10 @@ class Engine:
         ``features`` holds what the frozen blocks make of them, where that is known. The backward
         pass of each part of the batch runs on the stream of its forward pass.
         """
+        shares = slices.streams_of_each(texts, streams()) if features is None else []
+        if shares and self._can_slice:
+            pairs = zip(texts, shares, strict=True)
+            return mx.concatenate([slices.reward(self._runner, *pair) for pair in pairs])
         way = self._way
         found: list[mx.array] = []
         parts = way.parts(self._runner, texts, len(streams()))
@@ -185,6 +189,11 @@ class Engine:
                 return plain.shape == fast.shape and close
             except CANNOT:
                 return False
+
+    @property
+    def _can_slice(self) -> bool:
+        """Whether a text can be cut for several cores; training has enough texts without."""
+        return takes_cpu_way() and self.shares_prefix and not self.network.training
 
     @property
     def _way(self) -> Any:
