@@ -1,5 +1,6 @@
 """Rewards with what a model knows of how sure they are."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,12 @@ class Scores(NamedTuple):
     between: Array
     within: Array
     distances: Array
+
+    @classmethod
+    def of_columns(cls, columns: Sequence[Array]) -> "Scores":
+        """Return the scores of these columns; none of an empty request has more than two."""
+        empty = [np.zeros(0)] * (len(cls._fields) - len(columns))
+        return cls(*columns, *empty)
 
     @classmethod
     def of_rewards(

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from mlx_reward.evaluation.distance import is_far, mostly_far
 from mlx_reward.inference.penalty import penalize
 from mlx_reward.inference.reward_model import EncodedText, RewardModel
 from mlx_reward.server.contracts import (
@@ -35,11 +36,14 @@ def add_routes(app: FastAPI, model: RewardModel, name: str, scorer: Scorer) -> N
     async def score(request: ScoreRequest) -> ScoreAnswer:
         """Return rewards of responses to prompts, or of whole conversations."""
         count = _count(request)
-        rewards, uncertainties = await scorer.score(_encode(model, request), count)
-        rewards = penalize(rewards, uncertainties, request.uncertainty_penalty)
+        scores = await scorer.score_details(_encode(model, request), count)
+        rewards = penalize(scores.rewards, scores.uncertainties, request.uncertainty_penalty)
+        distances = None if model.uncertainty is None else scores.distances.tolist()
         return ScoreAnswer(
             rewards=model.normalized(rewards, request.normalize).tolist(),
-            uncertainties=uncertainties.tolist(),
+            uncertainties=scores.uncertainties.tolist(),
+            distances=distances,
+            warning=mostly_far(sum(map(is_far, distances or [])), count),
         )
 
     @app.post("/rank")
