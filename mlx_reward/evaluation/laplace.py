@@ -10,10 +10,8 @@ direction of all x: a reward is measured against the mean reward of the training
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import expit
 
-from mlx_reward.utils.arrays import Array, Indices
+from mlx_reward.utils.arrays import Array, Indices, sigmoid
 
 LOG_BOUNDS = (-15.0, 25.0)  # of the prior precision
 
@@ -46,7 +44,7 @@ def fit_laplace(inputs: Array, chosen: Indices, rejected: Indices, weights: Arra
     d), the precision is H + lambda I, H the sum of p (1 - p) d d'.
     """
     differences = inputs[chosen] - inputs[rejected]
-    p = expit(differences @ weights)
+    p = sigmoid(differences @ weights)
     hessian = (differences * (p * (1 - p))[:, None]).T @ differences
     eigenvalues, eigenvectors = np.linalg.eigh(hessian)
     eigenvalues = np.maximum(eigenvalues, 0.0)
@@ -62,6 +60,8 @@ def prior_precision(eigenvalues: Array, weights: Array) -> float:
     training starts at zero. Up to a constant the log of the marginal likelihood is
     (-lambda |w|^2 + W log lambda - sum log(h + lambda)) / 2: Daxberger et al. 2021, equation 5.
     """
+    from scipy.optimize import minimize_scalar  # late: scoring needs no SciPy
+
     square = float(weights @ weights)
 
     def loss(log_precision: float) -> float:

@@ -21,7 +21,6 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
-from scipy.special import betainc
 
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
@@ -97,6 +96,8 @@ def p_value(decided: Array, wrong: Array, max_error: float) -> Array:
     It is the binomial distribution function, which this form continues to counts that are not
     whole; 1 where nothing is decided.
     """
+    from scipy.special import betainc  # late: scoring alone needs no SciPy
+
     right = decided - wrong
     chance = betainc(np.maximum(right, 1e-9), wrong + 1, 1 - max_error)
     return np.asarray(np.where(right > 0, chance, 1.0))

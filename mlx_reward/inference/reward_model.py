@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-from scipy.special import expit
 
 from mlx_reward.data.chat import Renderer
 from mlx_reward.data.formats.conversation import end_with_response, read_prompt
@@ -16,14 +15,14 @@ from mlx_reward.data.formats.row import BadRow, encodable, text
 from mlx_reward.data.pair import Message, Prompt
 from mlx_reward.engine.ensemble import Ensemble
 from mlx_reward.engine.load import load
-from mlx_reward.evaluation.calibration import Calibrator
+from mlx_reward.evaluation.calibrator import Calibrator
 from mlx_reward.evaluation.risk_control import Promises, is_decided
 from mlx_reward.evaluation.uncertainty import COLUMNS, Uncertainty
 from mlx_reward.evaluation.uncertainty import read as read_uncertainty
 from mlx_reward.inference.penalty import check_uncertainty_penalty, penalize
 from mlx_reward.inference.scores import Scores
 from mlx_reward.model.checkpoint_config import RewardConfig, read_reward_config
-from mlx_reward.utils.arrays import Array
+from mlx_reward.utils.arrays import Array, sigmoid
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import read_json
 
@@ -201,7 +200,7 @@ class RewardModel:
 
     def probability(self, margin: float) -> float:
         """Return the calibrated probability that a response is better by its reward ``margin``."""
-        return float(expit(self.calibrator(np.array(margin))))
+        return float(sigmoid(self.calibrator(np.array(margin))))
 
     def win_probabilities(self, rewards: Array) -> Array:
         """Return, for each of ``rewards`` (N,), N >= 1, the calibrated probability that its
@@ -212,7 +211,7 @@ class RewardModel:
         second, best = np.sort(rewards)[-2:]
         opponents = np.full(len(rewards), best)
         opponents[np.argmax(rewards)] = second
-        return np.asarray(expit(self.calibrator(rewards - opponents)))
+        return np.asarray(sigmoid(self.calibrator(rewards - opponents)))
 
     def normalized(self, rewards: Array, normalize: Normalization | None) -> Array:
         """Return ``rewards`` (N,) scaled as ``score`` describes it."""
@@ -221,7 +220,7 @@ class RewardModel:
         if normalize not in ("zscore", "sigmoid"):
             raise InputError(f"normalize is {normalize!r}: not None, 'zscore' or 'sigmoid'")
         scaled = (rewards - self.config.reward_mean) / max(self.config.reward_std, 1e-9)
-        return scaled if normalize == "zscore" else np.asarray(expit(scaled))
+        return scaled if normalize == "zscore" else np.asarray(sigmoid(scaled))
 
     def _encode_all(self, prompts: Sequence[Prompt], responses: Sequence[str]) -> list[EncodedText]:
         if isinstance(prompts, str) or isinstance(responses, str) or len(prompts) != len(responses):
