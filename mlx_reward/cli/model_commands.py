@@ -61,7 +61,7 @@ def export(
     """Write the model merged, for transformers or for MLX."""
     from mlx_reward.exchange.fuse import fuse
     from mlx_reward.exchange.to_transformers import export as export_to_transformers
-    from mlx_reward.inference.reward_model import backbone_of
+    from mlx_reward.inference.pretrained import backbone_of
 
     backbone = base or backbone_of(model)
     if to == "mlx":
