@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.engine import padded, slices, varlen
 from mlx_reward.engine.batch_tokens import CPU_BATCH_TOKENS, accelerator_batch_tokens
+from mlx_reward.engine.capabilities import Capabilities
 from mlx_reward.engine.features import FrozenFeatures, frozen_blocks
 from mlx_reward.engine.prefix_groups import distinct
-from mlx_reward.engine.runner import CANNOT, Capabilities, Runner, evaluation_mode
+from mlx_reward.engine.runner import CANNOT, Runner, evaluation_mode
 from mlx_reward.engine.streams import streams
 from mlx_reward.engine.worker import run_on_worker
 from mlx_reward.model.adapters import merge_adapters
