@@ -37,6 +37,13 @@ def test_the_template_is_the_pipeline_of_this_repository() -> None:
     assert template == own
 
 
+def test_the_templates_of_plots_are_those_of_this_repository(created: Path) -> None:
+    own = {path.name: path.read_text("utf-8") for path in (ROOT / ".dvc" / "plots").iterdir()}
+    assert own.keys() == {"histogram.json", "overlay.json", "reliability.json", "shares.json"}
+    for folder in (project.TEMPLATE / "plots", created / ".dvc" / "plots"):
+        assert {path.name: path.read_text("utf-8") for path in folder.iterdir()} == own
+
+
 def test_the_settings_of_this_repository_are_the_defaults() -> None:
     assert (ROOT / "params.yaml").read_text("utf-8") == DEFAULTS.read_text("utf-8")
 
