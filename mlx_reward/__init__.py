@@ -23,6 +23,10 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that what needs no model starts without
     MLX.
     """
+    if name == "__version__":
+        from mlx_reward.utils.install import package_version
+
+        return package_version()
     if name in PUBLIC:
         return getattr(import_module(PUBLIC[name]), name)
     raise AttributeError(f"module 'mlx_reward' has no attribute {name!r}")

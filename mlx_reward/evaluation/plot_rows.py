@@ -8,6 +8,7 @@ from mlx_reward.evaluation.calibration_null import CalibrationNull, ece_or_none
 from mlx_reward.evaluation.intervals import share_estimate
 from mlx_reward.evaluation.metrics import Bin, correct, coverage, reliability
 from mlx_reward.evaluation.predictions import Predictions, Row
+from mlx_reward.evaluation.sign_flips import holm, sign_flip_p
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.grouping import group_indices
 
@@ -89,12 +90,20 @@ def accuracy_rows(predictions: Predictions, column: str, names: Sequence[str | N
     """Return accuracy, with its interval, and ECE of the pairs of each name, most pairs first.
 
     ``names`` (P,) has a name for each test pair; pairs without one are left out. ``column`` is
-    the key of the name in the rows.
+    the key of the name in the rows. ``p`` is that of a test that the model does as well as a coin,
+    corrected by Holm for the number of rows.
     """
     pairs = group_indices(names)
     named = [name for name in pairs if name is not None]
     by_size = sorted(named, key=lambda name: (-len(pairs[name]), name))
-    return [{column: name, **_accuracy_row(predictions, pairs[name])} for name in by_size]
+    rows = {name: _accuracy_row(predictions, pairs[name]) for name in by_size}
+    p_values = {name: _coin_p(predictions, pairs[name]) for name in by_size}
+    return [{column: name, **rows[name], "p": p} for name, p in holm(p_values).items()]
+
+
+def _coin_p(predictions: Predictions, indices: list[int]) -> float:
+    right = correct(predictions.logits[indices])
+    return sign_flip_p(right - 0.5, [predictions.clusters[i] for i in indices])
 
 
 def _accuracy_row(predictions: Predictions, indices: list[int]) -> Row:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlx_reward.evaluation import length_bias
-from mlx_reward.evaluation.calibration import Calibrator
 from mlx_reward.evaluation.calibration_null import MIN_PAIRS, CalibrationNull, calibration_null
+from mlx_reward.evaluation.calibrator import Calibrator
 from mlx_reward.evaluation.ranking import Group, groups_of
 from mlx_reward.utils.arrays import Array
 

@@ -9,7 +9,6 @@ from typing import Any, Literal, TypeVar
 import mlx.core as mx
 import numpy as np
 from mlx.utils import tree_flatten
-from scipy.special import expit
 
 from mlx_reward.data.chat import Renderer
 from mlx_reward.data.formats.conversation import end_with_response, read_prompt
@@ -17,10 +16,10 @@ from mlx_reward.data.formats.row import BadRow, encodable, text
 from mlx_reward.data.pair import Message, Prompt
 from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
 from mlx_reward.engine.load import load
-from mlx_reward.evaluation.calibration import Calibrator
+from mlx_reward.evaluation.calibrator import Calibrator
 from mlx_reward.inference.penalty import check_uncertainty_penalty, penalize
 from mlx_reward.model.checkpoint_config import RewardConfig, read_reward_config
-from mlx_reward.utils.arrays import Array
+from mlx_reward.utils.arrays import Array, sigmoid
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import read_json
 
@@ -166,7 +165,7 @@ class RewardModel:
 
     def probability(self, margin: float) -> float:
         """Return the calibrated probability that a response is better by its reward ``margin``."""
-        return float(expit(self.calibrator(np.array(margin))))
+        return float(sigmoid(self.calibrator(np.array(margin))))
 
     def win_probabilities(self, rewards: Array) -> Array:
         """Return, for each of ``rewards`` (N,), N >= 1, the calibrated probability that its
@@ -177,7 +176,7 @@ class RewardModel:
         second, best = np.sort(rewards)[-2:]
         opponents = np.full(len(rewards), best)
         opponents[np.argmax(rewards)] = second
-        return np.asarray(expit(self.calibrator(rewards - opponents)))
+        return np.asarray(sigmoid(self.calibrator(rewards - opponents)))
 
     def normalized(self, rewards: Array, normalize: Normalization | None) -> Array:
         """Return ``rewards`` (N,) scaled as ``score`` describes it."""
@@ -186,7 +185,7 @@ class RewardModel:
         if normalize not in ("zscore", "sigmoid"):
             raise InputError(f"normalize is {normalize!r}: not None, 'zscore' or 'sigmoid'")
         scaled = (rewards - self.config.reward_mean) / max(self.config.reward_std, 1e-9)
-        return scaled if normalize == "zscore" else np.asarray(expit(scaled))
+        return scaled if normalize == "zscore" else np.asarray(sigmoid(scaled))
 
     def encode(self, prompt: Prompt, response: str, position: str = "") -> EncodedText:
         """Return what ``score_tokens`` takes. Errors name the field with its ``position``."""

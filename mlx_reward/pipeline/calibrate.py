@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def calibrate(settings: CalibrateSettings, paths: Paths) -> None:
-    """Fit the calibrator to the margins of valid, and write it with its metrics."""
+    """Fit the calibrator to the margins of valid; write it, and its metrics."""
     bins = settings.ece_bins
     model = load(paths.reward_model, paths.base)
     valid = tokenized(paths.valid, model.renderer)

@@ -33,6 +33,23 @@ class Paths:
         """Return the same paths in another folder than the current one."""
         return cls(**{field.name: folder / str(field.default) for field in fields(cls)})
 
+    @classmethod
+    def beside(cls, reward_model: Path, **others: Path) -> "Paths":
+        """Return the paths of a command without a project, where what is made of the model in the
+        folder ``reward_model`` lies beside it; ``others`` are paths that the command was given.
+        """
+        folder = reward_model.parent
+        given = {"reward_model": reward_model, "metrics": folder / "metrics"} | others
+        return cls(
+            calibration=folder / "calibration.json",
+            test_rewards=folder / "test_rewards.jsonl",
+            probe_examples=folder / "probe_examples.jsonl",
+            plots=given["metrics"] / "plots",
+            live=given["metrics"] / "live",
+            report=given["metrics"] / "report.html",
+            **given,
+        )
+
     def training_run(self, member: int) -> Path:
         """Return where a member's training is kept while it lasts, to resume it.
 

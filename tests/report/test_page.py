@@ -15,7 +15,7 @@ from mlx_reward.data.pair import Pair
 from mlx_reward.evaluation.gate import Verdict
 from mlx_reward.evaluation.metric_table import table_rows
 from mlx_reward.report.comparison import Earlier
-from mlx_reward.report.page import ReportData, page
+from mlx_reward.report.page import ReportData, page, summary
 from mlx_reward.report.provenance import Provenance, Setting
 
 NASTY = (
@@ -285,6 +285,18 @@ def test_a_share_is_written_in_one_way() -> None:
     assert not re.findall(r"\d%", re.sub(r"<[^>]*>", "", text))
     shown = text_of(section(page(report()), "data"))
     assert "share where the longer response was chosen 52.7 %" in shown
+
+
+def test_the_summary_for_a_pull_request_is_markdown_with_a_chart() -> None:
+    text = html.unescape(summary(report()))
+    assert text.startswith("## FAIL: reward model on base ")
+    assert "- ✗ Accuracy 0.7000 is too low." in text
+    assert f"**Against main {NASTY}:** Accuracy changed by" in text
+    chart = re.search(r"```mermaid\n(.*?)```", text, re.S)
+    assert chart is not None
+    assert '["60 %", "90 %"]' in chart[1]
+    assert "bar [0.7, 0.8]\n    line [0.6, 0.9]" in chart[1]
+    assert "<script" not in summary(report())
 
 
 def test_texts_can_be_left_out_everywhere() -> None:
