@@ -29,6 +29,7 @@ HELPS_LESS = (
     "repetitive",
     "rude",
     "incoherent",
+    "absurd",
 )
 MISLEADS = ("wrong", "outdated", "invented_source", "other_question", "overconfident")
 SCORES: dict[str | None, int] = {
@@ -60,8 +61,6 @@ def shape_problems(rows: list[Row]) -> list[str]:
             problems.append(f"{row['id']}: scores do not follow from the defects")
         elif defects.count(None) != 1 or scores != sorted(scores, reverse=True):
             problems.append(f"{row['id']}: needs one best response, and the others in order")
-        elif len(set(scores)) < 3:
-            problems.append(f"{row['id']}: needs three different scores")
     return problems
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI
 from pydantic import Discriminator, Tag
 
+from mlx_reward.evaluation.distance import is_far, mostly_far
 from mlx_reward.inference.penalty import penalize
 from mlx_reward.inference.reward_model import EncodedText, RewardModel
 from mlx_reward.server.contracts.own import (
@@ -60,11 +61,14 @@ def add_routes(app: FastAPI, served: Served) -> None:
         if isinstance(request, ScorePairsRequest):
             return await score_pairs(served, request)
         count = _count(request)
-        rewards, uncertainties = await scorer.score(_encode(model, request), count)
-        rewards = penalize(rewards, uncertainties, request.uncertainty_penalty)
+        scores = await scorer.score_details(_encode(model, request), count)
+        rewards = penalize(scores.rewards, scores.uncertainties, request.uncertainty_penalty)
+        distances = None if model.uncertainty is None else scores.distances.tolist()
         return ScoreAnswer(
             rewards=model.normalized(rewards, request.normalize).tolist(),
-            uncertainties=uncertainties.tolist(),
+            uncertainties=scores.uncertainties.tolist(),
+            distances=distances,
+            warning=mostly_far(sum(map(is_far, distances or [])), count),
         )
 
     @app.post("/rank")

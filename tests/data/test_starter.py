@@ -69,7 +69,7 @@ def test_a_giveaway_of_style_is_seen() -> None:
         {"responses": ["a", "a", "c", "d"]},
         {"scores": [4, 1, 2, 0]},
         {"defects": [None, "odd", "wrong", "unsafe"]},
-        {"scores": [4, 2, 2, 2], "defects": [None, "vague", "rude", "padded"]},
+        {"scores": [4, 2, 2, 1], "defects": [None, "vague", "rude", "padded"]},
     ],
 )
 def test_a_malformed_row_is_named(change: dict[str, object]) -> None:

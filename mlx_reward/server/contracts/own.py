@@ -36,8 +36,16 @@ class ScoreRequest(Request):
 
 
 class ScoreAnswer(BaseModel):
+    """``uncertainties`` are standard deviations of the rewards.
+
+    ``distances`` are those from the training texts, 95 % of texts like them being within 1; null
+    where the model does not know them. ``warning`` is there where most texts are beyond.
+    """
+
     rewards: list[float]
     uncertainties: list[float]
+    distances: list[float] | None = None
+    warning: str | None = None
 
 
 class RankRequest(Request):
