@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlx_reward.inference.reward_model import RewardModel as RewardModel
+    from mlx_reward.inference.rl import openrlhf_function as openrlhf_function
     from mlx_reward.inference.rl import reward_function as reward_function
+    from mlx_reward.inference.rl import verl_function as verl_function
     from mlx_reward.utils.errors import InputError as InputError
 
 PUBLIC = {
     "RewardModel": "mlx_reward.inference.reward_model",
     "reward_function": "mlx_reward.inference.rl",
+    "verl_function": "mlx_reward.inference.rl",
+    "openrlhf_function": "mlx_reward.inference.rl",
     "InputError": "mlx_reward.utils.errors",
 }
 

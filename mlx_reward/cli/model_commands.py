@@ -67,7 +67,7 @@ def export(
     """Write the model merged, for transformers or for MLX."""
     from mlx_reward.exchange.fuse import fuse
     from mlx_reward.exchange.to_transformers import export as export_to_transformers
-    from mlx_reward.inference.reward_model import backbone_of
+    from mlx_reward.inference.pretrained import backbone_of
     from mlx_reward.pipeline.card import card_facts
     from mlx_reward.pipeline.paths import PARAMS, Paths
 

@@ -212,7 +212,7 @@ def calibrate(
     from mlx_reward.config.calibrate import CalibrateSettings
     from mlx_reward.config.data import DataSettings
     from mlx_reward.config.layers import Layers
-    from mlx_reward.inference.reward_model import backbone_of
+    from mlx_reward.inference.pretrained import backbone_of
     from mlx_reward.pipeline.calibrate import calibrate as fit_calibration
     from mlx_reward.pipeline.outputs import check_outputs
     from mlx_reward.pipeline.pair_files import pair_file
@@ -253,7 +253,7 @@ def evaluate(
     from mlx_reward.config.data import DataSettings
     from mlx_reward.config.eval import EvalSettings
     from mlx_reward.config.layers import Layers
-    from mlx_reward.inference.reward_model import backbone_of
+    from mlx_reward.inference.pretrained import backbone_of
     from mlx_reward.pipeline.eval import evaluate as measure
     from mlx_reward.pipeline.outputs import check_outputs
     from mlx_reward.pipeline.pair_files import pair_file

@@ -31,6 +31,11 @@ class Scores(NamedTuple):
         return cls(*columns, *empty)
 
     @classmethod
+    def joined(cls, parts: Sequence["Scores"]) -> "Scores":
+        """Return the scores of all the texts of ``parts``, in their order."""
+        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    @classmethod
     def of_rewards(
         cls, rewards: Array, variances: Array | None = None, distances: Array | None = None
     ) -> "Scores":

@@ -81,7 +81,7 @@ def promises(margins: Array, clusters: Sequence[Hashable]) -> Promises:
     """
     choosing = chooses(clusters)
     parts = [
-        by_cluster(margins[part], [clusters[i] for i in np.flatnonzero(part)])
+        by_cluster(margins[part], [clusters[i] for i in np.flatnonzero(part).tolist()])
         for part in (choosing, ~choosing)
     ]
     return Promises(*parts)

@@ -166,7 +166,7 @@ def test_a_penalty_that_is_no_sensible_number_is_refused(
     with pytest.raises(InputError, match=line):
         model.score(["q"], ["a"], uncertainty_penalty=penalty)
     with pytest.raises(InputError, match=line):
-        model.rank("q", ["a"], penalty)
+        model.rank("q", ["a"], uncertainty_penalty=penalty)
     with pytest.raises(InputError, match=line):
         score_rows(model, [PLAIN], uncertainty_penalty=penalty)
 

@@ -15,6 +15,7 @@ from mlx_reward.data.pair import Pair
 from mlx_reward.evaluation.gate import Verdict
 from mlx_reward.evaluation.metric_table import table_rows
 from mlx_reward.report.comparison import Earlier
+from mlx_reward.report.figures import groups
 from mlx_reward.report.page import ReportData, page, summary
 from mlx_reward.report.provenance import Provenance, Setting
 
@@ -240,6 +241,13 @@ def test_the_interval_says_by_its_colour_on_which_side_of_the_bar_it_lies() -> N
     assert colour("accuracy", min_accuracy=0.65) == "unclear"
     assert colour("accuracy", min_accuracy=0.9) == "bad"
     assert colour("Brier score") == "bad"  # 0.6 to 0.8, and 0.25 is a coin's
+
+
+def test_rows_of_one_group_are_drawn_on_one_axis() -> None:
+    """An error of 0.06 once stood under an axis that ended at 1.2, drawn on one to 0.25."""
+    for group in groups(METRICS, BARS):
+        drawn = {row.strip.axis for row in group.rows if row.strip is not None}
+        assert drawn <= {group.scale.axis}, group.scale.title
 
 
 def test_probes_stand_by_harm_and_red_is_harm() -> None:

@@ -68,7 +68,7 @@ def test_scores_ranks_and_comparisons_are_those_of_the_model(
     assert ask(client, "/score", messages=messages)["rewards"] == pytest.approx(expected, abs=1e-4)
     ranking = ask(client, "/rank", prompt="short?", responses=RESPONSES)["ranking"]
     assert [place["index"] for place in ranking] == [
-        r.index for r in model.rank("short?", RESPONSES)
+        r["corpus_id"] for r in model.rank("short?", RESPONSES)
     ]
     answer = ask(client, "/compare", prompt="short?", first="yes", second="no")
     assert answer["probability"] == pytest.approx(model.compare("short?", "yes", "no"), abs=1e-4)
@@ -157,9 +157,9 @@ def test_rerankers(client: TestClient, model: RewardModel) -> None:
         top_n=2,
         return_documents=True,
     )
-    ranked = model.rank("short?", RESPONSES)[:2]
-    assert [r["index"] for r in answer["results"]] == [r.index for r in ranked]
-    assert [r["document"]["text"] for r in answer["results"]] == [r.response for r in ranked]
+    ranked = model.rank("short?", RESPONSES, top_k=2, return_documents=True)
+    assert [r["index"] for r in answer["results"]] == [r["corpus_id"] for r in ranked]
+    assert [r["document"]["text"] for r in answer["results"]] == [r["text"] for r in ranked]
     best, second = [r["relevance_score"] for r in answer["results"]]
     assert 0 < second <= best < 1
     assert "document" not in ask(client, "/v1/rerank", query="q", documents=["a"])["results"][0]
@@ -191,7 +191,7 @@ def test_rerankers(client: TestClient, model: RewardModel) -> None:
         (
             "/get_reward",
             {"query": ["something"], "prompts": ["else"]},
-            "does not begin with prompts[0]",
+            "does not begin with its prompt",
         ),
         ("/v1/score/evaluation", {"messages": [" "]}, "is no rendered conversation"),
     ],

@@ -43,21 +43,11 @@ def add_routes(app: FastAPI, served: Served) -> None:
 
 
 def _encode_queries(model: RewardModel, request: OpenRLHFRequest) -> Iterator[EncodedText]:
-    """Yield the texts of the queries.
-
-    A query with control tokens is a rendered conversation; any other is a prompt and its response.
-    """
+    """Yield the texts of the queries."""
     prompts = request.prompts if request.prompts is not None else [""] * len(request.query)
     if len(prompts) != len(request.query):
         raise InputError(
             f"{len(prompts)} prompts and {len(request.query)} queries; send as many of both"
         )
     for i, (query, prompt) in enumerate(zip(request.query, prompts, strict=True)):
-        if model.renderer.is_rendered(query):
-            yield model.encode_rendered(query, f"query[{i}]")
-        elif prompt and query.startswith(prompt):
-            yield model.encode(prompt, query[len(prompt) :], f"[{i}]")
-        else:
-            raise InputError(
-                f"query[{i}] is no rendered conversation and does not begin with prompts[{i}]"
-            )
+        yield model.encode_query(query, prompt, f"query[{i}]")
