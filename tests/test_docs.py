@@ -21,6 +21,7 @@ COPIED = (
     "dvc.yaml",
     "params.yaml",
     ".dvc/config",
+    ".dvc/plots",
     ".dvcignore",
     ".gitignore",
 )
