@@ -58,7 +58,7 @@ UncertaintyPenalty = Annotated[
     typer.Option(
         "--uncertainty-penalty",
         "--caution",
-        help="Subtract this many times the ensemble's uncertainty from each reward.",
+        help="Subtract this many times its uncertainty from each reward.",
         callback=_checked_penalty,
     ),
 ]

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from importlib import metadata
+from importlib import metadata, util
 from pathlib import Path
 
 from mlx_reward.utils.cache_folder import cache_folder
@@ -57,9 +57,7 @@ def plain_copy() -> Path:
     """The cached copy of scipy-openblas32 with plain names, made on the first call for each version
     of the wheel.
     """
-    import scipy_openblas32
-
-    source = Path(scipy_openblas32.get_lib_dir()) / str(scipy_openblas32.get_library(fullname=True))
+    source = _library_of_the_wheel()
     version = metadata.version("scipy-openblas32")
     key = hashlib.sha256(
         f"{source.stat().st_size} {sysconfig.get_platform()}".encode()
@@ -73,6 +71,21 @@ def plain_copy() -> Path:
             rename_symbols(source, Path(temporary) / "renamed.so")
             (Path(temporary) / "renamed.so").replace(target)
     return target
+
+
+def _library_of_the_wheel() -> Path:
+    """Return the path of the wheel's library.
+
+    The wheel is not imported, which would load the library itself, for everyone: 35 MB more, and
+    calls within our copy would end in that one.
+    """
+    package = util.find_spec("scipy_openblas32")
+    if package is None or package.origin is None:
+        raise ImportError("no scipy-openblas32")
+    found = sorted((Path(package.origin).parent / "lib").glob("libscipy_openblas*"))
+    if not found:
+        raise ImportError("scipy-openblas32 holds no library")
+    return found[0]
 
 
 def rename_symbols(source: Path, target: Path) -> None:

@@ -11,7 +11,7 @@ from mlx_lm.generate import wired_limit
 from numpy.typing import NDArray
 
 from mlx_reward.cpu.way import takes_cpu_way
-from mlx_reward.engine import padded, varlen
+from mlx_reward.engine import padded, slices, varlen
 from mlx_reward.engine.batch_tokens import CPU_BATCH_TOKENS, accelerator_batch_tokens
 from mlx_reward.engine.features import FrozenFeatures, frozen_blocks
 from mlx_reward.engine.prefix_groups import distinct
@@ -79,12 +79,28 @@ class Engine:
         ``features`` holds what the frozen blocks make of them, where that is known. The backward
         pass of each part of the batch runs on the stream of its forward pass.
         """
+        return self._read(texts, features, self.network.head_rewards)
+
+    def _read(
+        self,
+        texts: Texts,
+        features: FrozenFeatures | None,
+        read: Callable[[mx.array], mx.array],
+    ) -> mx.array:
+        """Return what ``read`` makes of the hidden states (M, D) of last tokens, for all texts.
+
+        It reads those of each part of the batch, on the part's stream.
+        """
+        shares = slices.streams_of_each(texts, streams()) if features is None else []
+        if shares and self._can_slice:
+            pairs = zip(texts, shares, strict=True)
+            return mx.concatenate([slices.read_last(self._runner, *pair, read) for pair in pairs])
         way = self._way
         found: list[mx.array] = []
         parts = way.parts(self._runner, texts, len(streams()))
         for part, stream in zip(parts, streams(), strict=False):
             with mx.stream(stream):
-                found.append(way.rewards(self._runner, texts, part, features))
+                found.append(read(way.last_states(self._runner, texts, part, features)))
         return mx.concatenate(found)[mx.array(self._place_of_each_text(parts))]
 
     def batch_features(self, texts: Texts) -> FrozenFeatures:
@@ -140,6 +156,24 @@ class Engine:
 
         return run_on_worker(run)
 
+    def batch_head_inputs(
+        self, texts: Texts, features: FrozenFeatures | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return rewards (N,) of one batch and what the head's last layer makes them of, (N, W)."""
+        network = self.network
+
+        def read(last: mx.array) -> mx.array:
+            rewards = network.head_rewards(last)
+            return mx.concatenate([rewards[:, None], network.head_inputs(last)], axis=1)
+
+        def run() -> NDArray[np.float32]:
+            columns = self._read(texts, features, read)
+            mx.eval(columns)
+            return np.array(columns)
+
+        columns = run_on_worker(run)
+        return columns[:, 0], columns[:, 1:]
+
     def features(self, texts: Texts) -> FrozenFeatures:
         """Return what the frozen blocks make of all ``texts``, computed in batches."""
         starts = np.cumsum([0, *map(len, texts)]).tolist()
@@ -185,6 +219,11 @@ class Engine:
                 return plain.shape == fast.shape and close
             except CANNOT:
                 return False
+
+    @property
+    def _can_slice(self) -> bool:
+        """Whether a text can be cut for several cores; training has enough texts without."""
+        return takes_cpu_way() and self.shares_prefix and not self.network.training
 
     @property
     def _way(self) -> Any:

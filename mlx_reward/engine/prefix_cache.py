@@ -26,12 +26,13 @@ class PrefixCache(LayerCache):
         return keys, values
 
 
-class PrefixedCache(LayerCache):
+class PrefixedCache(PrefixCache):
     """Puts the kept prefix of ``offset`` tokens before each of N texts; ``rows`` (N,) names the
     prefix of each.
     """
 
     def __init__(self, prefixes: PrefixCache, rows: mx.array, offset: int) -> None:
+        super().__init__()
         self.offset = offset
         if (
             prefixes.keys is not None and prefixes.values is not None
@@ -39,6 +40,8 @@ class PrefixedCache(LayerCache):
             self.keys, self.values = prefixes.keys[rows], prefixes.values[rows]
 
     def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+        assert self.keys is not None
+        assert self.values is not None
         all_keys = mx.concatenate([self.keys, keys], axis=2)
         all_values = mx.concatenate([self.values, values], axis=2)
         return all_keys, all_values

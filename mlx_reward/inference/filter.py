@@ -9,14 +9,13 @@ import numpy as np
 
 from mlx_reward.data.formats.readers import read_rows
 from mlx_reward.data.formats.row import BadRow, is_number
-from mlx_reward.inference.output_rows import json_line
+from mlx_reward.inference.output_rows import PLURAL, json_line
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import whole_file
 from mlx_reward.utils.outputs import is_stream, output_file
 from mlx_reward.utils.progress import bar
 
 Row = dict[str, Any]
-PLURAL = {"reward": "rewards", "uncertainty": "uncertainties"}  # of rows with several responses
 Side = Literal["top", "bottom"]
 
 

@@ -1,14 +1,13 @@
 """``RewardModel``: a trained model that scores, ranks and compares responses."""
 
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import mlx.core as mx
 import numpy as np
-from mlx.utils import tree_flatten
 
 from mlx_reward.data.chat import Renderer
 from mlx_reward.data.formats.conversation import (
@@ -16,14 +15,18 @@ from mlx_reward.data.formats.conversation import (
     read_prompt,
     read_response,
 )
-from mlx_reward.data.formats.row import encodable, text
+from mlx_reward.data.formats.row import encodable
 from mlx_reward.data.pair import Message, Prompt
-from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
+from mlx_reward.engine.ensemble import Ensemble
 from mlx_reward.engine.load import load
 from mlx_reward.evaluation.calibrator import Calibrator
+from mlx_reward.evaluation.risk_control import Promises, is_decided
+from mlx_reward.evaluation.uncertainty import COLUMNS, Uncertainty
+from mlx_reward.evaluation.uncertainty import read as read_uncertainty
 from mlx_reward.inference.arguments import as_list, as_lists, as_pairs, checked
 from mlx_reward.inference.penalty import check_uncertainty_penalty, penalize
 from mlx_reward.inference.pretrained import backbone_of, calibration_of, find_checkpoint
+from mlx_reward.inference.scores import Scores
 from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.utils.arrays import Array, sigmoid
 from mlx_reward.utils.errors import InputError
@@ -46,8 +49,9 @@ class RewardModel:
     within 1e-4; on an accelerator as far as the numbers go that the backbone is stored in (float16
     has 11 bits, bfloat16 8), for they are rounded otherwise in another batch.
 
-    An ensemble's reward is the mean over its members and its uncertainty their standard deviation,
-    in the same units; a single model has an uncertainty of 0. ``probability`` turns a difference of
+    An ensemble's reward is the mean over its members. Uncertainties are standard deviations in the
+    same units, between members and within each, where stage `calibrate` found the latter; a single
+    model without it has an uncertainty of 0. ``probability`` turns a difference of
     two rewards into the calibrated probability that the first response is better.
 
     Unusable input raises ``InputError`` with one line.
@@ -59,16 +63,25 @@ class RewardModel:
         renderer: Renderer,
         config: RewardConfig,
         calibrator: Calibrator,
+        uncertainty: Uncertainty | None = None,
+        promises: Promises | None = None,
     ) -> None:
         self.ensemble = ensemble
         self.renderer = renderer
         self.config = config
         self.calibrator = calibrator
+        self.uncertainty = uncertainty
+        self.promises = promises or Promises()
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether the model has members that can disagree."""
+        return len(self.ensemble.members) > 1
 
     @property
     def has_uncertainty(self) -> bool:
-        """Whether the model is an ensemble, whose members can disagree."""
-        return len(self.ensemble.members) > 1
+        """Whether the model knows how unsure it is: by its members, by its last layer, or both."""
+        return self.is_ensemble or self.uncertainty is not None
 
     @property
     def batch_tokens(self) -> int:
@@ -78,11 +91,10 @@ class RewardModel:
     @property
     def digest(self) -> str:
         """A hash of the trained weights, the backbone and the calibration."""
-        digest = hashlib.sha256(f"{self.config.base_digest} {self.calibrator}".encode())
-        for member in self.ensemble.members:
-            weights = dict(tree_flatten(member))
-            for name in sorted(weights):
-                digest.update(np.array(weights[name].astype(mx.float32)).tobytes())
+        parts = (self.config.base_digest, self.calibrator, self.ensemble.digest, self.promises)
+        digest = hashlib.sha256(" ".join(map(str, parts)).encode())
+        for laplace in self.uncertainty.members if self.uncertainty else ():
+            digest.update(laplace.factor.tobytes())
         return digest.hexdigest()
 
     def __repr__(self) -> str:
@@ -102,8 +114,18 @@ class RewardModel:
         folder = Path(folder)
         backbone = Path(base) if base else backbone_of(folder)
         loaded = load(folder, backbone)
-        calibrator = _read_calibrator(calibration_of(folder))
-        return cls(loaded.ensemble, loaded.renderer, loaded.config, calibrator)
+        calibration_file = calibration_of(folder)
+        calibration = _read_calibration(calibration_file)
+        return cls(
+            loaded.ensemble,
+            loaded.renderer,
+            loaded.config,
+            Calibrator.read(calibration),
+            _read_uncertainty(
+                calibration_file.with_name("uncertainty.safetensors"), loaded.ensemble
+            ),
+            Promises.read(calibration.get("promises", {})),
+        )
 
     @classmethod
     def from_pretrained(
@@ -152,12 +174,30 @@ class RewardModel:
         show_progress: bool | None = None,
     ) -> tuple[Array, Array]:
         """Return raw rewards (N,) and their uncertainties (N,)."""
-        prompts, responses = as_lists(prompts=prompts, responses=responses)
-        texts = [
-            self.encode(prompt, response, f"[{i}]")
-            for i, (prompt, response) in enumerate(zip(prompts, responses, strict=True))
-        ]
+        texts = self._encode_all(prompts, responses)
         return require_finite(self.score_tokens(texts, batch_size, show_progress))
+
+    def score_details(self, prompts: Sequence[Prompt], responses: Sequence[Response]) -> Scores:
+        """Return raw rewards with the parts of their uncertainties, and distances."""
+        return require_finite_scores(self.scores(self._encode_all(prompts, responses)))
+
+    def decide(self, prompt: Prompt, first: str, second: str, max_error: float = 0.1) -> str | None:
+        """Return the better response; None where the model is not sure enough to decide.
+
+        Of the pairs that are decided, at most a share of ``max_error`` is decided wrongly, with
+        90 % confidence, where prompts and pairs are like those of the valid split; on others the
+        promise may not hold. InputError where the valid split cannot show it for any margin.
+        """
+        threshold = self.decision_threshold(max_error)
+        rewards = self.score([prompt, prompt], [first, second])
+        margin = rewards[0] - rewards[1]
+        if not is_decided(margin, threshold):
+            return None
+        return first if margin > 0 else second
+
+    def decision_threshold(self, max_error: float) -> float:
+        """Return the least margin that ``decide`` decides; InputError where there is none."""
+        return self.promises.threshold(max_error).margin
 
     def score_messages(
         self, conversations: Sequence[list[Message]], normalize: Normalization | None = None
@@ -257,17 +297,30 @@ class RewardModel:
         scaled = (rewards - self.config.reward_mean) / max(self.config.reward_std, 1e-9)
         return scaled if normalize == "zscore" else np.asarray(sigmoid(scaled))
 
+    def _encode_all(
+        self, prompts: Sequence[Prompt], responses: Sequence[Response]
+    ) -> list[EncodedText]:
+        prompts, responses = as_lists(prompts=prompts, responses=responses)
+        return [
+            self.encode(prompt, response, f"[{i}]")
+            for i, (prompt, response) in enumerate(zip(prompts, responses, strict=True))
+        ]
+
     def encode(self, prompt: Prompt, response: Response, position: str = "") -> EncodedText:
         """Return what ``score_tokens`` takes. Errors name the field with its ``position``."""
         prompt = checked(read_prompt, f"prompt{position}", prompt)
         answer = checked(partial(read_response, prompt=prompt), f"response{position}", response)
         return self._encode(self.renderer.within_reach(prompt), answer)
 
-    def encode_responses(self, prompt: Prompt, responses: Sequence[str]) -> Iterator[EncodedText]:
+    def encode_responses(
+        self, prompt: Prompt, responses: Sequence[Response]
+    ) -> Iterator[EncodedText]:
         """Yield the same for each of ``responses`` to one prompt, which is read once."""
-        prompt = self.renderer.within_reach(checked(read_prompt, "prompt", prompt))
+        prompt = checked(read_prompt, "prompt", prompt)
+        within_reach = self.renderer.within_reach(prompt)
+        read = partial(read_response, prompt=prompt)
         for i, response in enumerate(responses):
-            yield self._encode(prompt, checked(text, f"responses[{i}]", response))
+            yield self._encode(within_reach, checked(read, f"responses[{i}]", response))
 
     def _encode(self, prompt: Prompt, response: str) -> EncodedText:
         return self.renderer.render(prompt, response).tokens
@@ -312,14 +365,36 @@ class RewardModel:
         One that overflows the arithmetic is not finite; ``require_finite`` refuses it. Arguments as
         in ``score``.
         """
+        scores = self.scores(texts, batch_size, show_progress)
+        return scores.rewards, scores.uncertainties
+
+    def scores(
+        self,
+        texts: Sequence[EncodedText],
+        batch_size: int | None = None,
+        show_progress: bool | None = None,
+    ) -> Scores:
+        """Return the same with the parts of the uncertainty, and distances from the training."""
         if batch_size is not None and batch_size < 1:
             raise InputError(f"batch_size is {batch_size}: not a number of texts above 0")
         step = batch_size or max(len(texts), 1)
         batches = [texts[start : start + step] for start in range(0, len(texts), step)]
-        with show_bars(show_progress):
-            rewards = np.hstack([self.ensemble.score(batch) for batch in batches or [[]]])
-        with np.errstate(invalid="ignore"):  # infinity less infinity
-            return mean_and_deviation(rewards)
+        with show_bars(show_progress), np.errstate(invalid="ignore", over="ignore"):  # infinity
+            return Scores.joined([self._scores_of(batch) for batch in batches or [[]]])
+
+    def _scores_of(self, texts: Sequence[EncodedText]) -> Scores:
+        if self.uncertainty is None:
+            return Scores.of_rewards(self.ensemble.score(texts))
+        rewards, measured = self.ensemble.score_and_measure(
+            texts, self.uncertainty.measure, COLUMNS
+        )
+        return Scores.of_rewards(rewards, measured[..., 0], measured[0, :, 1])
+
+
+def require_finite_scores(scores: Scores) -> Scores:
+    """Return ``scores`` as they are; NotFinite where a reward or its uncertainty is not."""
+    require_finite((scores.rewards, scores.uncertainties))
+    return scores
 
 
 def require_finite(scores: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -329,10 +404,27 @@ def require_finite(scores: tuple[Array, Array]) -> tuple[Array, Array]:
     return scores
 
 
-def _read_calibrator(path: Path) -> Calibrator:
+def _read_calibration(path: Path) -> dict[str, Any]:
     """Return what stage `calibrate` wrote; InputError where it gives no probability."""
     remedy = "run `dvc repro calibrate`, which makes it"
-    calibrator = Calibrator.read(read_json(path, remedy))
+    calibration: dict[str, Any] = read_json(path, remedy)
+    calibrator = Calibrator.read(calibration)
     if not np.isfinite(calibrator(np.array([-1.0, 1.0]))).all():
         raise InputError(f"{path}: it is not finite; {remedy}")
-    return calibrator
+    return calibration
+
+
+def _read_uncertainty(path: Path, ensemble: Ensemble) -> Uncertainty | None:
+    """Return what stage `calibrate` wrote; None where it is not there or of other weights."""
+    if not path.exists():  # as of an earlier release, or an imported model
+        return None
+    widths = [engine.network.last_layer.weight.shape[1] for engine in ensemble.engines]
+    found = read_uncertainty(path, widths)
+    if found.model == ensemble.digest:
+        return found
+    print(
+        f"note: {path} is of other weights, so that uncertainty and distance are left out; "
+        "run `dvc repro calibrate`",
+        file=sys.stderr,
+    )
+    return None

@@ -16,6 +16,7 @@ from mlx_reward.evaluation.metric_table import compute
 from mlx_reward.evaluation.plot_rows import plot_rows
 from mlx_reward.evaluation.predictions import Predictions, reward_rows
 from mlx_reward.evaluation.probes import probes
+from mlx_reward.evaluation.risk_control import Promises
 from mlx_reward.evaluation.robustness import robustness
 from mlx_reward.evaluation.warnings import warnings
 from mlx_reward.pipeline.paths import PARAMS, Paths
@@ -55,6 +56,7 @@ def evaluate(settings: EvalSettings, paths: Paths, baseline: bool = True) -> dic
         baseline_margins=_baseline_margins(paths, test) if baseline else None,
         valid_margins=calibration["margins"],
         valid_accuracy=calibration.get("valid_accuracy"),
+        promises=Promises.read(calibration.get("promises", {})),
     )
     metrics = compute(predictions)
     probe_metrics, examples = robustness(probes(test.pairs, settings.probes), renderer, score)

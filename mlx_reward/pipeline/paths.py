@@ -13,6 +13,7 @@ class Paths:
     base: Path = Path("checkpoints/sft_merged_model")
     reward_model: Path = Path("checkpoints/rm_model_bt")
     calibration: Path = Path("checkpoints/calibration.json")
+    uncertainty: Path = Path("checkpoints/uncertainty.safetensors")
     test_rewards: Path = Path("checkpoints/test_rewards.jsonl")
     probe_examples: Path = Path("checkpoints/probe_examples.jsonl")
 
@@ -41,6 +42,7 @@ class Paths:
         given = {"reward_model": reward_model, "metrics": folder / "metrics"} | others
         return cls(
             calibration=folder / "calibration.json",
+            uncertainty=folder / "uncertainty.safetensors",
             test_rewards=folder / "test_rewards.jsonl",
             probe_examples=folder / "probe_examples.jsonl",
             plots=given["metrics"] / "plots",

@@ -1,9 +1,7 @@
 """Split pairs into train, valid and test, which share no prompt, near duplicate or group."""
 
-import tempfile
 from collections import Counter
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from mlx_reward.config.reader import read_section
@@ -22,7 +20,7 @@ from mlx_reward.data.splitting.deal import deal_pairs
 from mlx_reward.data.splitting.plan import SPLITS, SplitPlan, plan_splits
 from mlx_reward.evaluation.plot_rows import length_rows
 from mlx_reward.pipeline.paths import PARAMS, Paths
-from mlx_reward.utils.files import write_json
+from mlx_reward.utils.files import scratch_folder, write_json
 from mlx_reward.utils.progress import bar
 
 NO_LIMIT = 1 << 20  # tokens: lengths are counted before anything is cut
@@ -74,5 +72,5 @@ def _plan(settings: SplitSettings, paths: Paths, unread: Counter[str]) -> SplitP
         total = sum(1 for _ in file)
     pairs = bar(iterate_pairs(paths.pairs), total=total, what="prompts", unit="pair")
     excluded = chain.from_iterable(read_prompts(source, unread) for source in settings.exclude)
-    with tempfile.TemporaryDirectory(dir=paths.pairs.parent, prefix=".split.") as scratch:
-        return plan_splits(pairs, excluded, settings, Path(scratch))
+    with scratch_folder(paths.pairs.parent / ".split.tmp") as scratch:
+        return plan_splits(pairs, excluded, settings, scratch)

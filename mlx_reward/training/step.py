@@ -25,10 +25,17 @@ ValueAndGrad = Callable[[RewardNetwork, Batch], tuple[tuple[mx.array, mx.array],
 
 @dataclass(frozen=True)
 class StepResult:
-    """Mean loss and accuracy of the step's pairs; a step that is not ``finite`` updates nothing."""
+    """Mean loss, accuracy and margin of the step's pairs, and the update.
+
+    ``grad_norm`` is the length of the gradient before it was clipped. A step that is not ``finite``
+    updates nothing.
+    """
 
     loss: float
     accuracy: float
+    margin: float
+    grad_norm: float
+    learning_rate: float
     finite: bool
 
 
@@ -60,17 +67,20 @@ def make_train_step(
         own_pairs = shares(pair_ids, units, data_parallel.size)[data_parallel.rank]
         batches = [collate(training, part) for part in parts(own_pairs, units, batch_size)]
         own_sums = _accumulate(value_and_grad, network, batches, pairs_in_step=len(pair_ids))
-        loss, correct, gradients = data_parallel.all_sum(own_sums)
+        loss, correct, margins, gradients = data_parallel.all_sum(own_sums)
         gradients, norm = optim.clip_grad_norm(gradients, max_grad_norm or math.inf)
-        result = StepResult(
-            loss=float(loss),
-            accuracy=float(correct) / len(pair_ids),
-            finite=math.isfinite(float(loss)) and math.isfinite(float(norm)),
-        )
-        if result.finite:
+        finite = math.isfinite(float(loss)) and math.isfinite(float(norm))
+        if finite:
             optimizer.update(network, gradients)
             mx.eval(network.trainable_parameters(), optimizer.state)
-        return result
+        return StepResult(
+            loss=float(loss),
+            accuracy=float(correct) / len(pair_ids),
+            margin=float(margins) / len(pair_ids),
+            grad_norm=float(norm),
+            learning_rate=float(optimizer.learning_rate),  # which the update set
+            finite=finite,
+        )
 
     return train_step
 
@@ -98,14 +108,15 @@ def _make_value_and_grad(
 
 def _accumulate(
     value_and_grad: ValueAndGrad, network: RewardNetwork, batches: list[Batch], pairs_in_step: int
-) -> tuple[mx.array, mx.array, Any]:
-    """Return loss, number of correct pairs, and gradient of the loss, of all ``batches``.
+) -> tuple[mx.array, mx.array, mx.array, Any]:
+    """Return loss, number of correct pairs, sum of margins and gradient, of all ``batches``.
 
     Each batch is weighted by its share of the step's pairs. A correct pair has the higher reward
     for chosen; a tie counts one half.
     """
     loss = mx.array(0.0)
     correct = 0.0
+    sum_of_margins = 0.0
     total: Any = None
     for batch in batches:
         pairs = len(batch.chosen)
@@ -114,10 +125,12 @@ def _accumulate(
         loss = loss + share * batch_loss
         total = _add(total, gradients, share)
         mx.eval(loss, margins, total)
-        correct += pairs * accuracy(np.array(margins, dtype=np.float64))
+        found = np.array(margins, dtype=np.float64)
+        correct += pairs * accuracy(found)
+        sum_of_margins += float(found.sum())
     if total is None:  # fewer pairs than processes
         total = tree_map(mx.zeros_like, network.trainable_parameters())
-    return loss, mx.array(correct), total
+    return loss, mx.array(correct), mx.array(sum_of_margins), total
 
 
 def _add(total: Any, gradients: Any, share: float) -> Any:

@@ -1,9 +1,10 @@
-"""The type of rewards, margins and metrics: arrays of float64; and a function of them."""
+"""Types of rewards, margins and metrics, arrays of float64, and of positions; and a function."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 
 def sigmoid(log_odds: Array) -> Array:

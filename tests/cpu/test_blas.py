@@ -40,6 +40,21 @@ def test_openblas_is_made_once_and_loaded(tmp_path: Path) -> None:
     assert {p.name: p.stat().st_mtime_ns for p in (tmp_path / "mlx-reward").iterdir()} == made
 
 
+def test_one_copy_of_it_is_loaded_and_its_own_calls_stay_in_it() -> None:
+    """The wheel's import loaded another, in which the number of threads was set instead."""
+    code = """
+import ctypes, mlx_reward.cpu
+from mlx_reward.cpu import blas
+own = ctypes.CDLL(str(blas.plain_copy()))
+own.openblas_set_num_threads(2)
+assert own.openblas_get_num_threads() == 2
+maps = open("/proc/self/maps").read()
+assert "scipy_openblas32" not in maps
+"""
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+
+
 ROOMS_WITH_MLX = [
     "cpu",
     "backbones",
