@@ -22,7 +22,8 @@ TRAIN_EXAMPLE = example(
     "  --output checkpoints/rm_model_bt",
 )
 CALIBRATE_EXAMPLE = example(
-    "mlx-reward calibrate --model checkpoints/rm_model_bt --valid-data data/rm_valid.jsonl"
+    "mlx-reward calibrate --model checkpoints/rm_model_bt --valid-data data/rm_valid.jsonl \\",
+    "  --train-data data/rm_train.jsonl",
 )
 EVALUATE_EXAMPLE = example(
     "mlx-reward evaluate --model checkpoints/rm_model_bt --test-data data/rm_test.jsonl \\",
@@ -204,6 +205,10 @@ def calibrate(
     valid_data: Annotated[Path, typer.Option(help="Pairs to fit the calibration to.")],
     model: Trained = OUTPUT,
     backbone: Base = None,
+    train_data: Annotated[
+        Path | None,
+        typer.Option(help="Pairs that it was trained on, to tell how unsure it is of a reward."),
+    ] = None,
     config: Config = None,
     assignments: Assignments = None,
     overwrite: OverDvc = False,
@@ -222,10 +227,14 @@ def calibrate(
     settings = layers.read("calibrate", CalibrateSettings)
     data = layers.read("data", DataSettings)
     paths = Paths.beside(model, base=backbone or backbone_of(model))
-    check_outputs([paths.calibration, paths.metrics / "calibration.json"], overwrite)
+    written = [paths.calibration, paths.uncertainty, paths.metrics / "calibration.json"]
+    check_outputs(written, overwrite)
     with tempfile.TemporaryDirectory() as scratch:
-        valid = pair_file(valid_data, data, Path(scratch))
-        fit_calibration(settings, Paths.beside(model, base=paths.base, valid=valid))
+        files = {"valid": pair_file(valid_data, data, Path(scratch, "valid"))}
+        if train_data is not None:
+            files["train"] = pair_file(train_data, data, Path(scratch, "train"))
+        own_paths = Paths.beside(model, base=paths.base, **files)
+        fit_calibration(settings, own_paths, with_uncertainty=train_data is not None)
     print(f"wrote {paths.calibration}; metrics are in {paths.metrics / 'calibration.json'}")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlx_reward.data.formats.readers import read_rows
 from mlx_reward.data.formats.row import BadRow, is_number
-from mlx_reward.inference.output_rows import json_line
+from mlx_reward.inference.output_rows import PLURAL, json_line
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import whole_file
 from mlx_reward.utils.outputs import is_stream, output_file
@@ -37,8 +37,8 @@ def keep_share(
     numbers = [number for number in number_of_row if number is not None]
     if not numbers:
         raise InputError(
-            f"{source}: no row has a number in the field {field!r}; "
-            "`mlx-reward score` writes 'reward'"
+            f"{source}: no row has a number in the field {field!r}; `mlx-reward score` writes "
+            "'reward', and 'probability' for rows with chosen and rejected"
         )
     sign = 1 if side == "top" else -1
     bound = np.quantile(sign * np.array(numbers), 1 - share, method="higher")
@@ -56,8 +56,15 @@ def keep_share(
 
 
 def _number(row: Row | BadRow, field: str) -> float | None:
-    """Return the finite number in ``field``, or None."""
-    value: Any = None if isinstance(row, BadRow) else row.get(field)
+    """Return the finite number in ``field``, or None.
+
+    Of a row with several responses, whose numbers stand in a list, it is that of the best.
+    """
+    if isinstance(row, BadRow):
+        return None
+    value: Any = row.get(field, row.get(PLURAL.get(field, field)))
+    if isinstance(value, list) and value and all(map(is_number, value)):
+        return float(max(value))
     return float(value) if is_number(value) else None
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from mlx_reward.data.formats.prompts import prompt_of
 from mlx_reward.data.formats.row import BadRow
 from mlx_reward.evaluation.risk_control import check_max_error
 from mlx_reward.inference.output_rows import Output, Row, Unusable, unusable
@@ -122,7 +123,7 @@ def _pair(model: RewardModel, row: Row, best: int, other: int, uncertainty_penal
     rewards = row["rewards"]
     pair = {"id": row["id"]} if "id" in row else {}
     pair |= {
-        "prompt": row["prompt"],
+        "prompt": prompt_of(row),
         "chosen": row["responses"][best],
         "rejected": row["responses"][other],
         "reward_chosen": rewards[best],

@@ -30,6 +30,16 @@ RESULTS = (
 )
 
 
+# The name of a result where a row has a list of responses.
+PLURAL = {
+    "reward": "rewards",
+    "uncertainty": "uncertainties",
+    "uncertainty_between": "uncertainties_between",
+    "uncertainty_within": "uncertainties_within",
+    "distance": "distances",
+}
+
+
 class Unusable(Row):
     """A row that could not be used; its field ``error`` says why."""
 

@@ -15,7 +15,7 @@ from mlx_reward.data.formats.conversation import (
     read_prompt,
     read_response,
 )
-from mlx_reward.data.formats.row import encodable, text
+from mlx_reward.data.formats.row import encodable
 from mlx_reward.data.pair import Message, Prompt
 from mlx_reward.engine.ensemble import Ensemble
 from mlx_reward.engine.load import load
@@ -312,11 +312,15 @@ class RewardModel:
         answer = checked(partial(read_response, prompt=prompt), f"response{position}", response)
         return self._encode(self.renderer.within_reach(prompt), answer)
 
-    def encode_responses(self, prompt: Prompt, responses: Sequence[str]) -> Iterator[EncodedText]:
+    def encode_responses(
+        self, prompt: Prompt, responses: Sequence[Response]
+    ) -> Iterator[EncodedText]:
         """Yield the same for each of ``responses`` to one prompt, which is read once."""
-        prompt = self.renderer.within_reach(checked(read_prompt, "prompt", prompt))
+        prompt = checked(read_prompt, "prompt", prompt)
+        within_reach = self.renderer.within_reach(prompt)
+        read = partial(read_response, prompt=prompt)
         for i, response in enumerate(responses):
-            yield self._encode(prompt, checked(text, f"responses[{i}]", response))
+            yield self._encode(within_reach, checked(read, f"responses[{i}]", response))
 
     def _encode(self, prompt: Prompt, response: str) -> EncodedText:
         return self.renderer.render(prompt, response).tokens

@@ -29,11 +29,11 @@ def main() -> None:
     calibrate(read_section(PARAMS, "calibrate", CalibrateSettings), Paths())
 
 
-def calibrate(settings: CalibrateSettings, paths: Paths) -> None:
+def calibrate(settings: CalibrateSettings, paths: Paths, with_uncertainty: bool = True) -> None:
     """Fit the calibrator to the margins of valid, and write it with its metrics.
 
-    Beside it goes what promises are tested on, and how unsure the model is, which is fitted to
-    train.
+    Beside it goes what promises are tested on, and ``with_uncertainty`` how unsure the model is,
+    which is fitted to train.
     """
     bins = settings.ece_bins
     model = load(paths.reward_model, paths.base)
@@ -63,8 +63,9 @@ def calibrate(settings: CalibrateSettings, paths: Paths) -> None:
         "valid_accuracy": metrics["valid_accuracy"],
         "promises": dataclasses.asdict(promises(margins, clusters)),
     }
-    uncertainty = fit_uncertainty(model.ensemble, tokenized(paths.train, model.renderer), valid)
-    save(paths.uncertainty, uncertainty)
+    if with_uncertainty:
+        training = tokenized(paths.train, model.renderer)
+        save(paths.uncertainty, fit_uncertainty(model.ensemble, training, valid))
     write_json(paths.calibration, calibration)
     for line in valid.warnings():
         print(line)

@@ -43,6 +43,7 @@ class Paths:
         given = {"reward_model": reward_model, "metrics": folder / "metrics"} | others
         return cls(
             calibration=folder / "calibration.json",
+            uncertainty=folder / "uncertainty.safetensors",
             test_rewards=folder / "test_rewards.jsonl",
             probe_examples=folder / "probe_examples.jsonl",
             plots=given["metrics"] / "plots",

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mlx_reward.cli.main import app
+from mlx_reward.inference.reward_model import RewardModel
 from tests import tiny
 
 VOWELS = ["aeiou", "aeiouaeiou", "aeiouaeiouaeiou"]
@@ -160,6 +161,15 @@ def test_a_wrong_command_is_refused_in_a_line_before_the_work(
     before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
     assert message in refused(line)
     assert before == {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
+
+
+def test_with_the_training_data_calibrate_tells_how_unsure_the_model_is(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trained)
+    assert RewardModel.load("checkpoints/rm_model_bt").uncertainty is None
+    run("calibrate --valid-data data/rm_valid.jsonl --train-data data/rm_train.jsonl")
+    assert RewardModel.load("checkpoints/rm_model_bt").uncertainty is not None
 
 
 def test_an_output_of_dvc_needs_overwrite(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

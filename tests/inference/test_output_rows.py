@@ -177,7 +177,7 @@ def test_a_reward_that_is_no_number_is_an_error(
     """A text that overflows the arithmetic of a device, among others that do not."""
     score = model.scores
 
-    def overflowing(texts: Any) -> Any:
+    def overflowing(texts: Any, *_: Any) -> Any:
         scores = score(texts)
         scores.rewards[-1] = float("inf")
         return scores
