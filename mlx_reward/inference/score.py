@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlx_reward.data.formats.row import BadRow
+from mlx_reward.engine.scores import Scores
 from mlx_reward.inference.output_rows import Output, Row, Unusable, unusable, without_results
 from mlx_reward.inference.penalty import penalize
 from mlx_reward.inference.reward_model import EncodedText, Normalization, RewardModel
-from mlx_reward.inference.scores import Scores
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 
