@@ -6,6 +6,7 @@ from typing import Any
 from mlx_reward.config.eval import EvalSettings
 from mlx_reward.config.reader import read_section
 from mlx_reward.data.dataset import PreferenceDataset
+from mlx_reward.data.edits.augment import TRAINED_FAMILIES
 from mlx_reward.data.pair import read_pairs
 from mlx_reward.engine.ensemble import mean_and_deviation
 from mlx_reward.engine.load import load
@@ -65,7 +66,12 @@ def evaluate(settings: EvalSettings, paths: Paths, baseline: bool = True) -> dic
         promises=Promises.read(calibration.get("promises", {})),
     )
     metrics = compute(predictions)
-    probe_metrics, examples = robustness(probes(test.pairs, settings.probes), renderer, score)
+    probe_metrics, examples = robustness(
+        probes(test.pairs, settings.probes),
+        renderer,
+        score,
+        TRAINED_FAMILIES if model.config.params.get("augment") else (),
+    )
     benchmarks = {
         name: measure(source, renderer, score)
         for name, source in zip(names(settings.benchmarks), settings.benchmarks, strict=True)
