@@ -36,6 +36,7 @@ class TrainSettings(Settings):
     lora: LoraSettings
     head: Literal["linear", "mlp"]
     loss: LossSettings
+    augment: Annotated[float, Field(ge=0, le=10)]
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
     batch_size: Annotated[int, Field(ge=1)]
     grad_accumulation_steps: Annotated[int, Field(ge=1)]

@@ -49,6 +49,11 @@ class Ensemble:
         return digest.hexdigest()
 
     @property
+    def widths(self) -> list[int]:
+        """How many numbers the last layer of each member's head gets."""
+        return [engine.network.last_layer.weight.shape[1] for engine in self.engines]
+
+    @property
     def batch_tokens(self) -> int:
         """About how many tokens fill a batch."""
         return self.engines[0].batch_tokens

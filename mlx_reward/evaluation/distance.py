@@ -8,6 +8,7 @@ than dimensions, so that the covariance is shrunk as Ledoit & Wolf 2004 advise.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlx_reward.utils.arrays import Array
 
@@ -46,9 +47,9 @@ def fit_distance(inputs: Array, held_out: Array) -> Distance:
     return Distance(plain.center, factor / max(unit, 1e-12))
 
 
-def is_far(distance: float) -> bool:
-    """Tell whether a text is unlike the training texts."""
-    return distance > 1
+def is_far(distances: Array) -> NDArray[np.bool_]:
+    """Tell which of the ``distances`` (N,) are those of texts unlike the training texts."""
+    return np.asarray(distances > 1)
 
 
 def mostly_far(far: int, texts: int) -> str | None:

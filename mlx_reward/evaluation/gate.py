@@ -44,16 +44,23 @@ class Verdict:
 
 
 def gate_verdict(
-    metrics: Mapping[str, Any], rewards: Sequence[Row], earlier: Sequence[Row], bars: GateSettings
+    metrics: Mapping[str, Any],
+    probes: Mapping[str, Mapping[str, Any]],
+    rewards: Sequence[Row],
+    earlier: Sequence[Row],
+    bars: GateSettings,
 ) -> Verdict:
     """Return the verdict. Stages gate and report both call it, so that they agree.
 
-    ``metrics`` is metrics/eval.json, ``rewards`` the rows of checkpoints/test_rewards.jsonl, and
-    ``earlier`` those of the revision ``bars.against``, where one is set.
+    ``metrics`` is metrics/eval.json, ``probes`` metrics/probes.json, ``rewards`` the rows of
+    checkpoints/test_rewards.jsonl, and ``earlier`` those of the revision ``bars.against``, where
+    one is set.
     """
     verdict = judge_accuracy(metrics, bars.min_accuracy)
     if bars.max_ece is not None:
         verdict += judge_calibration(metrics, rewards, bars.max_ece)
+    if bars.max_fooled is not None:
+        verdict += judge_probes(probes, bars.max_fooled)
     if bars.against is None or bars.max_regression is None:
         return verdict
     try:
@@ -91,6 +98,24 @@ def judge_calibration(
     logits = np.array([row["logit"] for row in rewards])
     null = calibration_null(logits, [cluster_of(row) for row in rewards], metrics["ece_bins"])
     return Verdict(missed, power=[calibration_power(null, max_ece)])
+
+
+def judge_probes(probes: Mapping[str, Mapping[str, Any]], max_fooled: float) -> Verdict:
+    """The share of all probes that fool the model passes at its bar; without probes there is none.
+
+    Probes that do not count, for the model was wrong before the edit, are left out.
+    """
+    counted = [row for row in probes.values() if row["probes"]]
+    total = sum(row["probes"] for row in counted)
+    if total == 0:
+        line = "no probe counts, so that gate.max_fooled cannot be judged: raise eval.probes"
+        return Verdict(undecided=[line])
+    share = sum(row["fooled"] * row["probes"] for row in counted) / total
+    if share <= max_fooled:
+        return Verdict()
+    return Verdict(
+        [f"{share:.4f} of {total:,} probes fool the model, above the bar of {max_fooled:g}"]
+    )
 
 
 def judge_regression(change: Comparison, against: str, max_regression: float) -> Verdict:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlx_reward.evaluation.calibration_null import CalibrationNull, ece_or_none
+from mlx_reward.evaluation.distance import is_far
 from mlx_reward.evaluation.intervals import (
     POSITIVE,
     UNIT,
@@ -220,6 +221,12 @@ METRICS: tuple[Metric, ...] = (
         lambda p: coverage_at(p.margins, PROMISED),
     ),
     Metric("decided", None, decided, optional=True),
+    Metric(
+        "far_from_training",
+        "share of texts unlike the training texts",
+        lambda p: None if p.distances is None else float(is_far(p.distances).mean()),
+        optional=True,
+    ),
     Metric("ece_before", "ECE before calibration", lambda p: ece_or_none(p.margins, p.bins)),
     Metric("ece_bins", None, lambda p: min(p.bins, len(p.margins))),
     Metric("nll_before", None, lambda p: nll(p.margins)),

@@ -29,7 +29,8 @@ class Predictions:
     ``member_rewards`` is (K, N) and ``member_calibrators`` has one for each. ``baseline_margins``
     (P,) are those of a bag of words; ``valid_margins`` are margins on the valid split, a list for
     each cluster, ``valid_accuracy`` is the accuracy there, and
-    ``promises`` are tested on a part of them. Metrics of what is None are left out.
+    ``promises`` are tested on a part of them. ``distances`` (N,) are those from the training texts.
+    Metrics of what is None are left out.
     """
 
     test: "PreferenceDataset"
@@ -42,6 +43,7 @@ class Predictions:
     valid_margins: Sequence[Sequence[float]] | None = None
     valid_accuracy: float | None = None
     promises: Promises | None = None
+    distances: Array | None = None
 
     @cached_property
     def margins(self) -> Array:
@@ -110,7 +112,7 @@ class Predictions:
 def reward_rows(predictions: Predictions, deviations: Array) -> list[Row]:
     """Return the rows of checkpoints/test_rewards.jsonl, one a pair, for comparing runs.
 
-    ``deviations`` (N,) are those between the models of an ensemble; all 0 of one model.
+    ``deviations`` (N,) are those of the rewards; all 0 where they are not known.
     """
     test, rewards = predictions.test, predictions.rewards
     rows: list[Row] = []

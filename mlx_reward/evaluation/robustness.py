@@ -1,6 +1,6 @@
 """How often each kind of probe fools the model, with the worst examples."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +36,14 @@ class Outcome:
 
 
 def robustness(
-    probes: Sequence[Probe], renderer: Renderer, score: Score
+    probes: Sequence[Probe],
+    renderer: Renderer,
+    score: Score,
+    trained: Collection[str] = (),
 ) -> tuple[dict[str, Row], list[Row]]:
     """Return the metrics of each kind of probe, by name, and the worst examples of each.
+
+    ``trained`` are the kinds that the model was trained on, in other wordings.
 
     ``fooled_p`` is the p of a test that a kind fools the model as often as not, corrected by Holm
     for the number of kinds; None where none of its probes counts. Probes that do not fit into
@@ -54,7 +59,9 @@ def robustness(
     outcomes = {
         name: [_outcome(probe, rewards) for probe in kind] for name, kind in by_name.items()
     }
-    metrics = {name: _metrics(kind) for name, kind in outcomes.items()}
+    metrics = {
+        name: _metrics(kind) | {"trained": name in trained} for name, kind in outcomes.items()
+    }
     p_values = holm(
         {name: row["fooled_p"] for name, row in metrics.items() if row["fooled_p"] is not None}
     )

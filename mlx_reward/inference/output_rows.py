@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from mlx_reward.data.formats.readers import RepeatedField
 from mlx_reward.evaluation.distance import is_far, mostly_far
 
@@ -90,7 +92,7 @@ class Counts:
         self.written += len(lines)
         self.left_out = dict(Counter(self.left_out) + output.left_out)
         self.texts += len(output.distances)
-        self.far += sum(is_far(distance) for distance in output.distances)
+        self.far += int(is_far(np.array(output.distances)).sum())
         return b"".join(lines)
 
     def _line(self, row: Row) -> bytes:

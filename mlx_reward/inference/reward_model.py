@@ -19,6 +19,7 @@ from mlx_reward.data.formats.row import encodable
 from mlx_reward.data.pair import Message, Prompt
 from mlx_reward.engine.ensemble import Ensemble
 from mlx_reward.engine.load import load
+from mlx_reward.engine.scores import Scores
 from mlx_reward.evaluation.calibrator import Calibrator
 from mlx_reward.evaluation.risk_control import Promises, is_decided
 from mlx_reward.evaluation.uncertainty import COLUMNS, Uncertainty
@@ -26,7 +27,6 @@ from mlx_reward.evaluation.uncertainty import read as read_uncertainty
 from mlx_reward.inference.arguments import as_list, as_lists, as_pairs, checked
 from mlx_reward.inference.penalty import check_uncertainty_penalty, penalize
 from mlx_reward.inference.pretrained import backbone_of, calibration_of, find_checkpoint
-from mlx_reward.inference.scores import Scores
 from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.utils.arrays import Array, sigmoid
 from mlx_reward.utils.errors import InputError
@@ -418,8 +418,7 @@ def _read_uncertainty(path: Path, ensemble: Ensemble) -> Uncertainty | None:
     """Return what stage `calibrate` wrote; None where it is not there or of other weights."""
     if not path.exists():  # as of an earlier release, or an imported model
         return None
-    widths = [engine.network.last_layer.weight.shape[1] for engine in ensemble.engines]
-    found = read_uncertainty(path, widths)
+    found = read_uncertainty(path, ensemble.widths)
     if found.model == ensemble.digest:
         return found
     print(

@@ -10,6 +10,7 @@ from mlx_reward.data.formats.convert import FORMATS, convert
 from mlx_reward.data.formats.groups import LISTS, TEXTS
 from mlx_reward.data.formats.prompts import has_prompt, prompt_of
 from mlx_reward.data.formats.row import BadRow, Doubtful, first_of
+from mlx_reward.engine.scores import Scores
 from mlx_reward.inference.output_rows import (
     PLURAL,
     Output,
@@ -20,7 +21,6 @@ from mlx_reward.inference.output_rows import (
 )
 from mlx_reward.inference.penalty import penalize
 from mlx_reward.inference.reward_model import EncodedText, Normalization, RewardModel
-from mlx_reward.inference.scores import Scores
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 

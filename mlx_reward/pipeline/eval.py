@@ -6,9 +6,11 @@ from typing import Any
 from mlx_reward.config.eval import EvalSettings
 from mlx_reward.config.reader import read_section
 from mlx_reward.data.dataset import PreferenceDataset
+from mlx_reward.data.edits.augment import TRAINED_FAMILIES
 from mlx_reward.data.pair import read_pairs
 from mlx_reward.engine.ensemble import mean_and_deviation
 from mlx_reward.engine.load import load
+from mlx_reward.engine.scores import Scores
 from mlx_reward.evaluation.baselines import bag_of_words_margins
 from mlx_reward.evaluation.benchmark_sets.measure import measure, names
 from mlx_reward.evaluation.calibrator import Calibrator
@@ -18,6 +20,7 @@ from mlx_reward.evaluation.predictions import Predictions, reward_rows
 from mlx_reward.evaluation.probes import probes
 from mlx_reward.evaluation.risk_control import Promises
 from mlx_reward.evaluation.robustness import robustness
+from mlx_reward.evaluation.uncertainty import COLUMNS, read
 from mlx_reward.evaluation.warnings import warnings
 from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.pipeline.tokenized import tokenized
@@ -44,11 +47,15 @@ def evaluate(settings: EvalSettings, paths: Paths, baseline: bool = True) -> dic
         return mean_and_deviation(model.ensemble.score(texts, "eval"))[0]
 
     test = tokenized(paths.test, renderer)
-    member_rewards = model.ensemble.score(test.texts, "eval")
-    rewards, deviations = mean_and_deviation(member_rewards)
+    uncertainty = read(paths.uncertainty, model.ensemble.widths)
+    member_rewards, measured = model.ensemble.score_and_measure(
+        test.texts, uncertainty.measure, COLUMNS, "eval"
+    )
+    scores = Scores.of_rewards(member_rewards, measured[..., 0], measured[0, :, 1])
     predictions = Predictions(
         test=test,
-        rewards=rewards,
+        rewards=scores.rewards,
+        distances=scores.distances,
         calibrator=Calibrator.read(calibration),
         bins=settings.ece_bins,
         member_rewards=member_rewards,
@@ -59,7 +66,12 @@ def evaluate(settings: EvalSettings, paths: Paths, baseline: bool = True) -> dic
         promises=Promises.read(calibration.get("promises", {})),
     )
     metrics = compute(predictions)
-    probe_metrics, examples = robustness(probes(test.pairs, settings.probes), renderer, score)
+    probe_metrics, examples = robustness(
+        probes(test.pairs, settings.probes),
+        renderer,
+        score,
+        TRAINED_FAMILIES if model.config.params.get("augment") else (),
+    )
     benchmarks = {
         name: measure(source, renderer, score)
         for name, source in zip(names(settings.benchmarks), settings.benchmarks, strict=True)
@@ -70,7 +82,7 @@ def evaluate(settings: EvalSettings, paths: Paths, baseline: bool = True) -> dic
     write_json(paths.metrics / "probes.json", probe_metrics)
     write_jsonl(paths.probe_examples, examples)
     write_json(paths.metrics / "benchmarks.json", benchmarks)
-    write_jsonl(paths.test_rewards, reward_rows(predictions, deviations))
+    write_jsonl(paths.test_rewards, reward_rows(predictions, scores.uncertainties))
     for plot, rows in plots.items():
         write_json(paths.plots / f"{plot}.json", rows)
     with whole_file(paths.plots / "reliability.svg") as temporary:

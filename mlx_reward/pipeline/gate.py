@@ -35,7 +35,7 @@ def gate(settings: GateSettings, paths: Paths) -> bool:
     earlier: list[dict[str, Any]] = []
     if settings.against is not None:
         earlier = rewards_of(settings.against, paths.test_rewards)
-    verdict = gate_verdict(metrics, rewards, earlier, settings)
+    verdict = gate_verdict(metrics, probes, rewards, earlier, settings)
     doubts = warnings(metrics, probes)
     write_json(
         paths.metrics / "gate.json",

@@ -59,7 +59,7 @@ def write_report(
         split=_metrics(paths, "split.json"),
         training=_metrics(paths, "train.json"),
         bars=bars,
-        verdict=gate_verdict(metrics, rewards, against.rewards if against else [], bars),
+        verdict=gate_verdict(metrics, probes, rewards, against.rewards if against else [], bars),
         warnings=warnings(metrics, probes),
         provenance=origin,
         earlier=Earlier(**vars(before)) if before else None,

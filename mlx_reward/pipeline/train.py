@@ -13,6 +13,7 @@ from mlx_reward.config.train import TrainSettings
 from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.data.chat import Renderer, load_renderer
 from mlx_reward.data.dataset import PreferenceDataset
+from mlx_reward.data.edits.augment import augmented
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.feature_store import allowed_bytes, states_bytes
 from mlx_reward.engine.fingerprint import arithmetic
@@ -20,7 +21,7 @@ from mlx_reward.model import checkpoint
 from mlx_reward.model.adapters import adapter_config, with_adapters
 from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.pipeline.paths import PARAMS, Paths
-from mlx_reward.pipeline.tokenized import tokenized
+from mlx_reward.pipeline.tokenized import choosing_pairs, tokenized
 from mlx_reward.training.distributed import DataParallel
 from mlx_reward.training.fit import Fitted, fit
 from mlx_reward.training.memory import (
@@ -43,8 +44,12 @@ def train(settings: TrainSettings, paths: Paths) -> None:
     """Train the members of the reward model; write its checkpoint, metrics and curves."""
     data_parallel = DataParallel.init()
     renderer = load_renderer(paths.base, settings.max_seq_length)
-    training = tokenized(paths.train, renderer)
-    valid = tokenized(paths.valid, renderer, choosing_alone=True)
+    training = tokenized(
+        paths.train,
+        renderer,
+        lambda pairs: [*pairs, *augmented(pairs, settings.augment, settings.seed)],
+    )
+    valid = tokenized(paths.valid, renderer, choosing_pairs)
     if renderer.template_date:
         print(
             "note: the chat template prints today's date; every text gets "

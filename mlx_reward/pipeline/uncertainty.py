@@ -55,8 +55,7 @@ def _held_out(valid: PreferenceDataset) -> list[int]:
 
 def _inputs(ensemble: Ensemble, texts: list[list[int]], what: str) -> Array:
     """Return what the last layer of each member's head gets for each text, (K, N, W)."""
-    width = ensemble.engines[0].network.last_layer.weight.shape[1]
     _, inputs = ensemble.score_and_measure(
-        texts, lambda _, found: found.astype(np.float64), width, what
+        texts, lambda _, found: found.astype(np.float64), ensemble.widths[0], what
     )
     return inputs

@@ -63,12 +63,12 @@ def add_routes(app: FastAPI, served: Served) -> None:
         count = _count(request)
         scores = await scorer.score_details(_encode(model, request), count)
         rewards = penalize(scores.rewards, scores.uncertainties, request.uncertainty_penalty)
-        distances = None if model.uncertainty is None else scores.distances.tolist()
+        known = model.uncertainty is not None
         return ScoreAnswer(
             rewards=model.normalized(rewards, request.normalize).tolist(),
             uncertainties=scores.uncertainties.tolist(),
-            distances=distances,
-            warning=mostly_far(sum(map(is_far, distances or [])), count),
+            distances=scores.distances.tolist() if known else None,
+            warning=mostly_far(int(is_far(scores.distances).sum()), count),
         )
 
     @app.post("/rank")

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from mlx_reward.engine.scores import Scores
 from mlx_reward.inference.reward_model import (
     EncodedText,
     RewardModel,
     require_finite_scores,
 )
-from mlx_reward.inference.scores import Scores
 from mlx_reward.server.batching import Batcher, Stopping
 from mlx_reward.utils.arrays import Array
 

@@ -22,8 +22,7 @@ def test_in_one_dimension_it_is_the_distance_in_deviations() -> None:
     """
     distance = fit_distance(np.array([[-1.0], [1.0]] * 2), np.array([[2.0]] * 3))
     assert distance(np.array([[3.0], [0.0]])) == pytest.approx([1.5, 0.0])
-    assert is_far(1.5)
-    assert not is_far(1.0)
+    assert is_far(np.array([1.5, 1.0, np.nan])).tolist() == [True, False, False]
 
 
 def test_more_dimensions_than_texts_and_equal_texts_give_finite_distances() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlx_reward.config.gate import GateSettings
-from mlx_reward.evaluation.gate import gate_verdict, judge_regression
+from mlx_reward.evaluation.gate import gate_verdict, judge_probes, judge_regression
 from mlx_reward.evaluation.paired import compare_rows
 from mlx_reward.pipeline.reference import rewards_of
 from mlx_reward.utils.errors import InputError
@@ -17,7 +17,9 @@ from mlx_reward.utils.files import write_jsonl
 DVC = Path(sys.executable).with_name("dvc")
 
 
-BARS = GateSettings(min_accuracy=0.7, max_ece=0.1, against=None, max_regression=None)
+BARS = GateSettings(
+    min_accuracy=0.7, max_ece=0.1, max_fooled=None, against=None, max_regression=None
+)
 
 
 def metrics(accuracy: float, ece_debiased: float | None) -> dict[str, object]:
@@ -32,7 +34,7 @@ def metrics(accuracy: float, ece_debiased: float | None) -> dict[str, object]:
 
 
 def test_both_bars_cleared() -> None:
-    verdict = gate_verdict(metrics(0.70, 0.0999), SOME, [], BARS)
+    verdict = gate_verdict(metrics(0.70, 0.0999), {}, SOME, [], BARS)
     assert (verdict.word, verdict.shortfalls, verdict.undecided) == ("PASS", [], [])
 
 
@@ -52,22 +54,37 @@ def test_both_bars_cleared() -> None:
     ],
 )
 def test_each_miss_is_named(accuracy: float, ece: float, lines: list[str]) -> None:
-    verdict = gate_verdict(metrics(accuracy, ece), SOME, [], BARS)
+    verdict = gate_verdict(metrics(accuracy, ece), {}, SOME, [], BARS)
     assert (verdict.word, verdict.shortfalls) == ("FAIL", lines)
 
 
+def test_the_share_of_probes_that_fool_is_taken_over_all_that_count() -> None:
+    """2 of 8 and 3 of 4 are 5 of 12: 0.4167. A family of which none counts is left out."""
+    probes = {
+        "padding": {"fooled": 0.25, "probes": 8},
+        "flattery": {"fooled": 0.75, "probes": 4},
+        "markdown": {"fooled": None, "probes": 0},
+    }
+    line = "0.4167 of 12 probes fool the model, above the bar of 0.4"
+    assert judge_probes(probes, 0.4).shortfalls == [line]
+    assert judge_probes(probes, 0.42).word == "PASS"
+    assert judge_probes({}, 0.42).word == "UNDECIDED"
+    bars = BARS.model_copy(update={"max_fooled": 0.4})
+    assert gate_verdict(metrics(0.8, 0.01), probes, SOME, [], bars).shortfalls == [line]
+
+
 def test_nan_never_passes() -> None:
-    assert len(gate_verdict(metrics(math.nan, math.nan), SOME, [], BARS).shortfalls) == 2
+    assert len(gate_verdict(metrics(math.nan, math.nan), {}, SOME, [], BARS).shortfalls) == 2
 
 
 def test_too_few_pairs_for_an_ece_leave_it_undecided_unless_there_is_no_bar() -> None:
     few = metrics(0.8, None) | {"pairs": 60}
-    verdict = gate_verdict(few, SOME, [], BARS)
+    verdict = gate_verdict(few, {}, SOME, [], BARS)
     assert (verdict.word, verdict.passed) == ("UNDECIDED", False)
     assert verdict.undecided[0].startswith("calibration cannot be judged on 60 test pairs")
-    assert gate_verdict(few | {"accuracy": 0.5}, SOME, [], BARS).word == "FAIL"
+    assert gate_verdict(few | {"accuracy": 0.5}, {}, SOME, [], BARS).word == "FAIL"
     no_bar = BARS.model_copy(update={"max_ece": None})
-    assert gate_verdict(few, SOME, [], no_bar).word == "PASS"
+    assert gate_verdict(few, {}, SOME, [], no_bar).word == "PASS"
 
 
 def run(logits: list[float]) -> list[dict[str, object]]:
@@ -102,12 +119,12 @@ def test_what_cannot_be_compared_is_a_shortfall_too() -> None:
     fine = metrics(0.9, 0.05)
     bars = BARS.model_copy(update={"against": "main", "max_regression": 0.05})
     good, bad = run([1.0] * 90 + [-1.0] * 10), run([1.0] * 60 + [-1.0] * 40)
-    assert gate_verdict(fine, good, good, bars).passed
-    assert "lost more than 0.05" in gate_verdict(fine, bad, good, bars).shortfalls[0]
-    (sentence,) = gate_verdict(fine, good, good[:5], bars).shortfalls
+    assert gate_verdict(fine, {}, good, good, bars).passed
+    assert "lost more than 0.05" in gate_verdict(fine, {}, bad, good, bars).shortfalls[0]
+    (sentence,) = gate_verdict(fine, {}, good, good[:5], bars).shortfalls
     assert sentence.startswith("accuracy cannot be compared with main: not the same test pairs")
-    assert gate_verdict(fine, bad, [], BARS).passed
-    assert len(gate_verdict(metrics(0.5, 0.5), bad, good, bars).shortfalls) == 3
+    assert gate_verdict(fine, {}, bad, [], BARS).passed
+    assert len(gate_verdict(metrics(0.5, 0.5), {}, bad, good, bars).shortfalls) == 3
 
 
 def test_the_rewards_of_another_revision_come_out_of_dvc(

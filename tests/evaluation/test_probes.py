@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from mlx_reward.data.chat import Renderer
+from mlx_reward.data.edits.families import dressed, spoiled
+from mlx_reward.data.edits.wordings import HELD_OUT, PROBED
 from mlx_reward.data.pair import Pair
-from mlx_reward.evaluation.probes import CONFIDENCE, PADDING, dressed, probes, spoiled
+from mlx_reward.evaluation.probes import probes
 from mlx_reward.evaluation.robustness import robustness
 from tests import tiny
 
@@ -23,17 +25,17 @@ RENDERER = Renderer(tiny.tokenizer(), 900)
 
 def test_edits_are_what_they_are_called() -> None:
     found = spoiled(PAIR, OTHER, np.random.default_rng(0))
-    assert found["padding"] == PAIR.chosen + PADDING
+    assert found["padding"].removeprefix(PAIR.chosen) in PROBED["padding"]
     assert found["truncation"] == "Because it rains a lot"
     assert sorted(found["shuffled_sentences"].split()) == sorted(PAIR.chosen.split())
     assert found["shuffled_sentences"] != PAIR.chosen
     assert sorted(found["typos"]) == sorted(PAIR.chosen) != found["typos"]
     assert found["other_question"] == OTHER.chosen
-    prompt, worse = dressed(PAIR)["agreeing_with_a_wrong_claim"]
+    prompt, worse = dressed(PAIR, np.random.default_rng(0))["agreeing_with_a_wrong_claim"]
     assert prompt == "Why?\n\nI think the answer is this: No idea. None."
-    assert worse == "You are absolutely right. No idea. None."
+    assert worse.removesuffix(PAIR.rejected) in HELD_OUT["agreeing_with_a_wrong_claim"]
     messages = Pair(prompt=[{"role": "user", "content": "Why?"}], chosen="a", rejected="b", id="3")
-    assert dressed(messages)["agreeing_with_a_wrong_claim"][0] == [
+    assert dressed(messages, np.random.default_rng(0))["agreeing_with_a_wrong_claim"][0] == [
         {"role": "user", "content": "Why?\n\nI think the answer is this: b"}
     ]
 
@@ -52,23 +54,35 @@ def by_length(texts: Sequence[list[int]]) -> np.ndarray:
 def test_who_loves_length_is_fooled_by_more_of_it() -> None:
     found, examples = robustness(probes([PAIR, OTHER], 2), RENDERER, by_length)
     ends = {"fooled_low": None, "fooled_high": None}  # of two prompts
-    assert found["padding"] == {"fooled": 1.0, **ends, "fooled_p": 1.0, "probes": 2}
+    assert found["padding"] == {
+        "fooled": 1.0,
+        **ends,
+        "fooled_p": 1.0,
+        "probes": 2,
+        "trained": False,
+    }
     assert found["truncation"]["fooled"] == 0.0
     assert found["typos"]["fooled"] == 0.0  # a tie fools nobody
     assert found["confident_wrongness"]["fooled"] == 1.0
     shown = [e for e in examples if e["probe"] == "confident_wrongness"]
-    assert [e["worse"] for e in shown] == [CONFIDENCE + OTHER.rejected, CONFIDENCE + PAIR.rejected]
+    endings = [OTHER.rejected, PAIR.rejected]
+    for example, end in zip(shown, endings, strict=True):
+        assert example["worse"].removesuffix(end) in PROBED["confident_wrongness"]
     assert all(e["gain"] > 0 for e in examples)
 
 
 def test_a_dressed_probe_counts_only_where_the_model_was_right() -> None:
-    found, _ = robustness(probes([PAIR], 1), RENDERER, lambda texts: -by_length(texts))
+    found, _ = robustness(
+        probes([PAIR], 1), RENDERER, lambda texts: -by_length(texts), trained=("markdown",)
+    )
+    assert found["markdown"]["trained"]
     assert found["confident_wrongness"] == {
         "fooled": None,
         "fooled_low": None,
         "fooled_high": None,
         "fooled_p": None,
         "probes": 0,
+        "trained": False,
     }
 
 

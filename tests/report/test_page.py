@@ -24,7 +24,9 @@ NASTY = (
     "<img src=x onerror=alert(2)>"
 )
 VERDICT = Verdict(shortfalls=["accuracy 0.7000 is too low"], power=["accuracy: a model clears it"])
-BARS = GateSettings(min_accuracy=0.65, max_ece=0.1, against=None, max_regression=None)
+BARS = GateSettings(
+    min_accuracy=0.65, max_ece=0.1, max_fooled=None, against=None, max_regression=None
+)
 ENDS = (("", 0.0), ("_low", -0.1), ("_high", 0.1))
 METRICS: dict[str, Any] = {
     **{f"{name}{end}": 0.7 + shift for name in ("accuracy", "nll", "brier") for end, shift in ENDS},
