@@ -4,122 +4,39 @@
 
 starts a server on loopback, tries each attack and prints a table: tried, held, fell. It takes a few
 minutes. With --minutes it lets good, bad, slow and vanishing clients at the server for that long
-instead, and prints requests, wrong rewards, threads, open files and memory along the way. The exit
+instead, and prints waits, wrong rewards, threads, open files and memory along the way. The exit
 status is 1 where anything fell.
 """
 
 import argparse
 import json
-import os
 import random
 import signal
 import socket
 import subprocess
-import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
+from served import (
+    GRACE,
+    HEAD,
+    ROOT,
+    TIMEOUT,
+    Falls,
+    Server,
+    bad_request,
+    ranking,
+    refused,
+    request,
+)
+from server_hour import long_run
 
-ROOT = Path(__file__).parents[1]
-JSON = {"Content-Type": "application/json"}
-TOLERANCE = 1e-3  # of a reward
-PATIENCE = 30.0  # seconds that a client waits; on a machine that is busy elsewhere, --patience
-GRACE = 10.0  # seconds
 MEGABYTES = 600  # that the server may grow by
-HEAD = b"POST /rank HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-GOOD_TEXTS = [(f"question {n}", f"answer {n} " * (n + 1)) for n in range(10)]
 OK = {"prompts": ["q"], "responses": ["a"]}
-
-Falls = list[str]
-
-
-class Server:
-    """The server process, and the rewards that it gave for GOOD_TEXTS while nobody else asked."""
-
-    def __init__(self, model: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        command = [sys.executable, "-m", "mlx_reward", "serve", "--port", str(self.port)]
-        command += ["--model", str(model), "--grace", str(GRACE)]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        environment.pop("MLX_REWARD_TOKEN", None)
-        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._await_start()
-        self.rewards = [self.score(n) for n in range(len(GOOD_TEXTS))]
-
-    def _await_start(self) -> None:
-        while self.process.poll() is None:
-            try:
-                httpx.get(f"{self.url}/health", timeout=PATIENCE)
-                return
-            except httpx.TransportError:
-                time.sleep(0.2)
-        raise SystemExit("the server did not start: mlx-reward serve says why")
-
-    def score(self, n: int) -> float:
-        """Return the reward of one of GOOD_TEXTS."""
-        prompt, response = GOOD_TEXTS[n]
-        answer = self.post("/score", {"prompts": [prompt], "responses": [response]})
-        answer.raise_for_status()
-        return float(answer.json()["rewards"][0])
-
-    def post(self, path: str, body: Any, timeout: float = 4 * PATIENCE) -> httpx.Response:
-        """Send ``body``, as JSON unless it is bytes."""
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return httpx.post(self.url + path, content=content, headers=JSON, timeout=timeout)
-
-    def send(self, data: bytes) -> socket.socket:
-        """Return a connection on which ``data`` was sent as it is."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
-        connection.sendall(data)
-        return connection
-
-    def waiting(self) -> int:
-        return int(httpx.get(f"{self.url}/health", timeout=PATIENCE).json()["waiting"])
-
-    def level(self) -> tuple[int, int, int]:
-        """Return threads, open files and memory in MB of the process."""
-        folder = Path(f"/proc/{self.process.pid}")
-        fields = dict(
-            line.split(":", 1)
-            for line in (folder / "status").read_text().splitlines()
-            if ":" in line
-        )
-        memory = int(fields["VmRSS"].split()[0]) // 1024
-        return int(fields["Threads"]), len(os.listdir(folder / "fd")), memory
-
-    def is_well(self, chance: random.Random) -> Falls:
-        """Return what is wrong with an answer to a client that did nothing wrong."""
-        n = chance.randrange(len(GOOD_TEXTS))
-        start = time.monotonic()
-        try:
-            difference = abs(self.score(n) - self.rewards[n])
-        except httpx.HTTPError as error:
-            return [f"bystander: {error!r}"]
-        if difference > TOLERANCE:
-            return [f"bystander: reward off by {difference:.3g}"]
-        seconds = time.monotonic() - start
-        return [f"bystander waited {seconds:.0f} s"] if seconds > PATIENCE else []
-
-
-def refused(answer: httpx.Response, *statuses: int) -> Falls:
-    """Return what is wrong with a refusal: one of ``statuses``, or any of 4xx, and one line."""
-    right = answer.status_code in statuses if statuses else 400 <= answer.status_code < 500
-    try:
-        line = answer.json()["error"]
-    except (ValueError, KeyError, TypeError):
-        line = "\n"
-    if right and "\n" not in line:
-        return []
-    return [f"{answer.request.url.path}: {answer.status_code} {answer.text[:80]!r}"]
 
 
 def damaged_bodies(server: Server, chance: random.Random) -> tuple[int, Falls]:
@@ -195,7 +112,7 @@ def other_hosts(server: Server, chance: random.Random) -> tuple[int, Falls]:
     falls: Falls = []
     names = ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "[::1].evil"]
     for name in names:
-        answer = httpx.get(f"{server.url}/health", headers={"Host": name})
+        answer = server.http.get("/health", headers={"Host": name})
         falls += refused(answer, 400, 421)
     return len(names), falls + server.is_well(chance)
 
@@ -227,8 +144,8 @@ def long_texts(server: Server, chance: random.Random) -> tuple[int, Falls]:
 def many_texts(server: Server, chance: random.Random) -> tuple[int, Falls]:
     """More texts than may wait: of one client, and of several together."""
     falls = refused(server.post("/rank", {"prompt": "q", "responses": ["a"] * 20_000}), 413)
-    connections = [server.send(_request({"prompt": "q", "responses": ["b"] * 6000}))]
-    deadline = time.monotonic() + PATIENCE
+    connections = [server.send(request({"prompt": "q", "responses": ["b"] * 6000}))]
+    deadline = time.monotonic() + TIMEOUT
     while server.waiting() < 6000 and time.monotonic() < deadline:
         time.sleep(0.02)
     falls += refused(server.post("/rank", {"prompt": "q", "responses": ["a"] * 6000}), 503)
@@ -249,10 +166,10 @@ def vanishing_clients(server: Server, chance: random.Random) -> tuple[int, Falls
     """Clients that hang up while their texts wait; their neighbours in the batch get answers."""
     falls: Falls = []
     for _ in range(10):
-        gone = [server.send(_request({"prompt": "q", "responses": ["a" * 50] * 20}))]
+        gone = [server.send(request({"prompt": "q", "responses": ["a" * 50] * 20}))]
         with ThreadPoolExecutor(4) as pool:
             beside = [pool.submit(server.is_well, random.Random(chance.random())) for _ in range(4)]
-            gone += [server.send(_request({"prompt": "q", "responses": ["c"]})) for _ in range(14)]
+            gone += [server.send(request({"prompt": "q", "responses": ["c"]})) for _ in range(14)]
             falls += _vanish(server, gone)
             falls += [fall for answer in beside for fall in answer.result()]
     return 150, falls
@@ -260,7 +177,7 @@ def vanishing_clients(server: Server, chance: random.Random) -> tuple[int, Falls
 
 def mixed_requests(server: Server, chance: random.Random) -> tuple[int, Falls]:
     """Good and bad requests over 50 connections at once."""
-    kinds = [_good_request] * 6 + [_bad_request] * 2 + [_ranking] * 2
+    kinds = [Server.ask] * 6 + [bad_request] * 2 + [ranking] * 2
     work = [(chance.choice(kinds), random.Random(chance.random())) for _ in range(600)]
     with ThreadPoolExecutor(50) as pool:
         found = list(pool.map(lambda item: item[0](server, item[1]), work))
@@ -273,7 +190,7 @@ def stop_under_load(server: Server, chance: random.Random) -> tuple[int, Falls]:
     body = {"prompt": "Tell me about the sea.", "responses": ["It is large and blue. " * 6] * 4900}
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(server.post, "/rank", body) for _ in range(2)]
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while server.waiting() < 9800 and time.monotonic() < deadline:
             time.sleep(0.05)
         start = time.monotonic()
@@ -299,11 +216,6 @@ def _answered_or_refused(result: Callable[[], httpx.Response]) -> Falls:
     return [] if status in (200, 503) else [f"a client that was accepted got {status}"]
 
 
-def _request(body: dict[str, Any]) -> bytes:
-    content = json.dumps(body).encode()
-    return HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content
-
-
 def _vanish(server: Server, connections: list[socket.socket]) -> Falls:
     """Close the connections, half of them with a reset; their texts must not go on waiting."""
     for n, connection in enumerate(connections):
@@ -311,46 +223,11 @@ def _vanish(server: Server, connections: list[socket.socket]) -> Falls:
             linger = b"\1\0\0\0\0\0\0\0"
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         connection.close()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + server.patience
     while server.waiting() > 10:  # other clients may be there
         if time.monotonic() > deadline:
             return [f"{server.waiting()} texts of clients that hung up still wait"]
         time.sleep(0.05)
-    return []
-
-
-def _good_request(server: Server, chance: random.Random) -> Falls:
-    return server.is_well(chance)
-
-
-def _ranking(server: Server, chance: random.Random) -> Falls:
-    texts = ["a" * chance.randrange(1, 80) for _ in range(chance.randrange(1, 20))]
-    answer = server.post("/rank", {"prompt": "question", "responses": texts})
-    return [] if answer.status_code == 200 else [f"/rank: {answer.status_code}"]
-
-
-def _bad_request(server: Server, chance: random.Random) -> Falls:
-    bad = [b"{", b"[1]", b'{"prompts":["q"],"responses":[""]}', b"[" * 5000, b"\xff\xfe"]
-    return refused(server.post("/score", chance.choice(bad)))
-
-
-def _slow_request(server: Server, chance: random.Random) -> Falls:
-    """Send half a request, wait, and hang up."""
-    with server.send(HEAD + b"Content-Length: 1000\r\n\r\n{" if chance.random() < 0.5 else HEAD):
-        time.sleep(chance.uniform(0, 5))
-    return []
-
-
-def _vanishing_request(server: Server, chance: random.Random) -> Falls:
-    responses = ["word " * chance.randrange(1, 40)] * chance.randrange(1, 60)
-    with server.send(_request({"prompt": "q", "responses": responses})):
-        time.sleep(chance.uniform(0, 0.5))
-    return []
-
-
-def _large_request(server: Server, chance: random.Random) -> Falls:
-    server.post("/score", OK | {"responses": ["a" * chance.randrange(1_000_000, 8_000_000)]})
-    time.sleep(1)
     return []
 
 
@@ -365,14 +242,6 @@ ATTACKS = [
     vanishing_clients,
     mixed_requests,
 ]
-CLIENTS = {  # of the long run, and how many of each
-    _good_request: 8,
-    _ranking: 2,
-    _bad_request: 3,
-    _slow_request: 8,
-    _vanishing_request: 3,
-    _large_request: 1,
-}
 
 
 def campaign(server: Server, seed: int) -> bool:
@@ -381,6 +250,7 @@ def campaign(server: Server, seed: int) -> bool:
     threads, _, memory = server.level()
     held = True
     for attack in ATTACKS:
+        server.patience = server.calm_patience()
         start = time.monotonic()
         tried, falls = attack(server, random.Random(f"{seed} {attack.__name__}"))
         held &= _report(attack.__name__, tried, falls, start)
@@ -407,51 +277,12 @@ def _report(name: str, tried: int, falls: Falls, start: float) -> bool:
     return not falls
 
 
-def long_run(server: Server, seed: int, minutes: float) -> bool:
-    """Let all kinds of clients at the server; return whether no good one had trouble."""
-    end = time.monotonic() + 60 * minutes
-    requests: Counter[str] = Counter()
-    falls: Falls = []
-
-    def client(kind: Callable[[Server, random.Random], Falls], number: int) -> None:
-        chance = random.Random(f"{seed} {kind.__name__} {number}")
-        while time.monotonic() < end:
-            try:
-                falls.extend(kind(server, chance))
-            except (OSError, httpx.HTTPError) as error:
-                falls.append(f"{kind.__name__}: {error!r}")
-            requests[kind.__name__.strip("_")] += 1
-
-    workers = [
-        threading.Thread(target=client, args=(kind, n))
-        for kind, count in CLIENTS.items()
-        for n in range(count)
-    ]
-    for worker in workers:
-        worker.start()
-    while any(worker.is_alive() for worker in workers):
-        threads, files, memory = server.level()
-        left = max(0.0, end - time.monotonic())
-        print(
-            f"{left:>6.0f} s left: {sum(requests.values())} requests, {len(falls)} fell; "
-            f"{threads} threads, {files} files, {memory} MB",
-            flush=True,
-        )
-        time.sleep(min(left, 3 * minutes) + 1)
-    print(", ".join(f"{count} of {kind}" for kind, count in sorted(requests.items())))
-    for fall in falls[:10]:
-        print(f"  {fall}")
-    return not falls
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, default=ROOT / "checkpoints" / "rm_model_bt")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=0, help="of the long run")
-    parser.add_argument("--patience", type=float, default=PATIENCE, help="of a client, in seconds")
     options = parser.parse_args()
-    globals()["PATIENCE"] = options.patience
     server = Server(options.model)
     try:
         if options.minutes:

@@ -18,7 +18,6 @@ COPIED = (
     "mlx_reward",
     "stages",
     "data/starter",
-    "data/starter_next",
     "dvc.yaml",
     "params.yaml",
     ".dvc/config",

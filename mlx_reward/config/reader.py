@@ -50,24 +50,40 @@ def read_section(path: Path, section: str, kind: type[S]) -> S:
 
     InputError names the key, its value and what is allowed.
     """
-    params = _read_yaml(path)
+    params = read_yaml(path)
     if not isinstance(params, dict) or section not in params:
-        near = _nearest(section, params if isinstance(params, dict) else {})
+        near = nearest(section, params if isinstance(params, dict) else {})
         raise InputError(
             f"{path}: section '{section}' is missing"
             + (f", but there is '{near}'; mend its spelling" if near else TAKE_OVER)
         )
+    return checked(str(path), section, kind, params[section])
+
+
+def checked(origin: str, section: str, kind: type[S], values: Any) -> S:
+    """Return ``values`` as ``section``; InputError names their ``origin`` and what is wrong."""
     try:
-        return kind.model_validate(params[section])
+        return kind.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{path}: {_explain(section, kind, error)}") from None
+        raise InputError(f"{origin}: {_explain(section, kind, error)}") from None
 
 
-def _read_yaml(path: Path) -> Any:
+def parse_value(text: str) -> Any:
+    """Return the value that ``text`` is in a YAML file; InputError where it is none."""
+    try:
+        return yaml.load(text, _Loader)  # a SafeLoader
+    except yaml.YAMLError as error:
+        raise InputError(f"{text}: not a value of YAML: {' '.join(str(error).split())}") from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Return the contents of a YAML file; InputError where there is none."""
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
     except FileNotFoundError:
-        raise InputError(f"{path}: not there; run from the project's root") from None
+        raise InputError(
+            f"{path}: not there; run from the project's root, or begin one with `mlx-reward init`"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 
@@ -79,7 +95,7 @@ def _explain(section: str, kind: type[Settings], error: ValidationError) -> str:
     keys = [str(part) for part in first["loc"] if not _TYPE_NAMES.fullmatch(str(part))]
     key = ".".join([section, *keys])
     if first["type"] == "extra_forbidden":
-        near = _nearest(keys[-1], _known_keys(kind, keys[:-1]))
+        near = nearest(keys[-1], _known_keys(kind, keys[:-1]))
         return f"{key} is unknown; " + (
             f"the nearest key is {near}" if near else "remove it or mend its spelling"
         )
@@ -104,7 +120,8 @@ def _known_keys(kind: type[BaseModel], path: list[str]) -> Iterable[str]:
     return kind.model_fields
 
 
-def _nearest(key: str, known: Iterable[str]) -> str | None:
+def nearest(key: str, known: Iterable[str]) -> str | None:
+    """Return the one of ``known`` that ``key`` may be a misspelling of, None where none is."""
     return next(iter(get_close_matches(key, map(str, known), 1, 0.6)), None)
 
 

@@ -10,6 +10,8 @@ from importlib import metadata
 
 from mlx_reward.cpu import blas
 from mlx_reward.cpu.way import forced_accelerator_way
+from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.install import install_command
 
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # malloc.h
 
@@ -17,13 +19,21 @@ _status: str | None = None  # None until prepare was called
 
 
 def prepare() -> None:
-    """Set up BLAS, allocator and scheduler, once; further calls do nothing."""
+    """Set up BLAS, allocator and scheduler, once, and load MLX; further calls do nothing.
+
+    InputError where MLX has no backend.
+    """
     global _status
     if _status is not None:
         return
+    _status = _prepare()
+    _load_mlx()
+
+
+def _prepare() -> str:
+    """Return the name of the BLAS that MLX will use; empty where nothing has to be done."""
     if not sys.platform.startswith("linux") or not _has_cpu_build() or forced_accelerator_way():
-        _status = ""
-        return
+        return ""
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # every core has a stream of its own: mlx_reward/engine/streams.py
@@ -31,7 +41,20 @@ def prepare() -> None:
     # side by side.
     os.environ.setdefault("MLX_BFS_MAX_WIDTH", "10000")
     keep_freed_memory()
-    _status = blas.load()
+    return blas.load()
+
+
+def _load_mlx() -> None:
+    """Import MLX, whose package on Linux is one of two: its library comes with an extra."""
+    try:
+        import mlx.core  # noqa: F401
+    except ImportError as error:
+        if "libmlx" not in str(error):
+            raise
+        raise InputError(
+            f"MLX has no backend here ({error}); {install_command('cpu')}, "
+            "or with [cuda] for an NVIDIA GPU"
+        ) from None
 
 
 def status() -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlx_reward.data.pair import Message, Prompt, as_messages
+from mlx_reward.data.rendered import foreign_templates, parse, rendered_by
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.template_guard import TooSlow, check_template, time_limit
 from mlx_reward.utils.transformers_import import import_transformers
@@ -94,6 +95,7 @@ class Renderer:
         self._token_characters = _longest_token(tokenizer)
         self._most_characters = max_seq_length * self._token_characters
         self._takes_system = self._try_template()
+        self._foreign_templates = foreign_templates(control, self.chat_template)
 
     def render(self, prompt: Prompt, response: str) -> Rendered:
         """Return the tokens of the whole conversation, at most ``max_seq_length``.
@@ -137,15 +139,28 @@ class Renderer:
         return self._dated_template
 
     def is_rendered(self, text: str) -> bool:
-        """Return whether ``text`` spells a control token, as rendered conversations do."""
-        return any(control in text for control in self._control_ids)
+        """Return whether ``text`` is a conversation in a chat template.
+
+        One in the backbone's own spells a control token, one in another's begins with its header.
+        """
+        own = any(control in text for control in self._control_ids)
+        return own or rendered_by(text, self._foreign_templates) is not None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the template writes no control tokens, so that any text may be rendered."""
+        return not self.is_rendered(self._apply_template(_answered(as_messages("x"), "x")))
 
     def encode_rendered(self, text: str) -> list[int]:
         """Return the tokens of a conversation that is rendered already.
 
         Whatever is missing of the template's ending is added. What is too long loses its beginning.
-        Raises InputError where there is nothing.
+        One in another model's template is taken apart and rendered in the backbone's.
+        Raises InputError where there is nothing, or what cannot be taken apart.
         """
+        foreign = rendered_by(text, self._foreign_templates)
+        if foreign is not None:
+            return self.render(*parse(text, foreign)).tokens
         text = text[-self._most_characters :]
         if not text.strip():
             raise InputError("the rendered conversation is empty")

@@ -87,16 +87,28 @@ class Engine:
         ``features`` holds what the frozen blocks make of them, where that is known. The backward
         pass of each part of the batch runs on the stream of its forward pass.
         """
+        return self._read(texts, features, self.network.head_rewards)
+
+    def _read(
+        self,
+        texts: Texts,
+        features: FrozenFeatures | None,
+        read: Callable[[mx.array], mx.array],
+    ) -> mx.array:
+        """Return what ``read`` makes of the hidden states (M, D) of last tokens, for all texts.
+
+        It reads those of each part of the batch, on the part's stream.
+        """
         shares = slices.streams_of_each(texts, streams()) if features is None else []
         if shares and self._can_slice:
             pairs = zip(texts, shares, strict=True)
-            return mx.concatenate([slices.reward(self._runner, *pair) for pair in pairs])
+            return mx.concatenate([slices.read_last(self._runner, *pair, read) for pair in pairs])
         way = self._way
         found: list[mx.array] = []
         parts = way.parts(self._runner, texts, len(streams()))
         for part, stream in zip(parts, streams(), strict=False):
             with mx.stream(stream):
-                found.append(way.rewards(self._runner, texts, part, features))
+                found.append(read(way.last_states(self._runner, texts, part, features)))
         return mx.concatenate(found)[mx.array(self._place_of_each_text(parts))]
 
     def batch_features(self, texts: Texts) -> FrozenFeatures:
@@ -151,6 +163,24 @@ class Engine:
             return np.array(rewards)
 
         return run_on_worker(run)
+
+    def batch_head_inputs(
+        self, texts: Texts, features: FrozenFeatures | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return rewards (N,) of one batch and what the head's last layer makes them of, (N, W)."""
+        network = self.network
+
+        def read(last: mx.array) -> mx.array:
+            rewards = network.head_rewards(last)
+            return mx.concatenate([rewards[:, None], network.head_inputs(last)], axis=1)
+
+        def run() -> NDArray[np.float32]:
+            columns = self._read(texts, features, read)
+            mx.eval(columns)
+            return np.array(columns)
+
+        columns = run_on_worker(run)
+        return columns[:, 0], columns[:, 1:]
 
     def features(self, texts: Texts) -> FrozenFeatures:
         """Return what the frozen blocks make of all ``texts``, computed in batches."""

@@ -4,11 +4,13 @@ The mean over members is their reward, the deviation how unsure they are (Lakshm
 2017; for reward models Coste et al. 2023, "Reward Model Ensembles Help Mitigate Overoptimization").
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import mlx.core as mx
 import numpy as np
+from mlx.utils import tree_flatten
 from mlx_lm.generate import wired_limit
 from numpy.typing import NDArray
 
@@ -18,6 +20,9 @@ from mlx_reward.engine.prefix_groups import distinct
 from mlx_reward.engine.worker import run_on_worker
 from mlx_reward.model.checkpoint import Tree
 from mlx_reward.utils.progress import bar
+
+Texts = Sequence[list[int]]
+Measure = Callable[[int, NDArray[np.float32]], NDArray[np.float64]]
 
 
 class Ensemble:
@@ -34,49 +39,89 @@ class Ensemble:
         self.engines = [engine.with_weights(member, merge=alone) for member in members]
 
     @property
+    def digest(self) -> str:
+        """A hash of the trained weights of all members."""
+        digest = hashlib.sha256()
+        for member in self.members:
+            weights = dict(tree_flatten(member))
+            for name in sorted(weights):
+                digest.update(np.array(weights[name].astype(mx.float32)).tobytes())
+        return digest.hexdigest()
+
+    @property
     def batch_tokens(self) -> int:
         """About how many tokens fill a batch."""
         return self.engines[0].batch_tokens
 
     def score(
         self,
-        texts: Sequence[list[int]],
+        texts: Texts,
         what: str = "score",
         features: FrozenFeatures | None = None,
     ) -> NDArray[np.float64]:
-        """Return rewards (K, N) of ``texts`` from each of K members, in their order.
+        """Return rewards (K, N) of ``texts`` from each of K members, in their order."""
+        if len(self.engines) == 1:
+            return self.engines[0].score(texts, what, features)[None]
 
-        Frozen blocks run once for all members.
+        def rewards_alone(
+            member: int, own: Texts, known: FrozenFeatures | None
+        ) -> NDArray[np.float32]:
+            return self.engines[member].batch_rewards(own, known)[:, None]
+
+        return self._columns(texts, what, features, 1, rewards_alone)[..., 0]
+
+    def score_and_measure(
+        self, texts: Texts, measure: Measure, columns: int, what: str = "score"
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return rewards (K, N) and what ``measure`` makes of the head's inputs, (K, N, C).
+
+        ``measure`` gets a member's number and the inputs (M, W) of a batch of its head's last
+        linear layer, and returns (M, C), C being ``columns``: no text runs twice for it.
+        """
+
+        def both(member: int, own: Texts, known: FrozenFeatures | None) -> NDArray[np.float32]:
+            rewards, inputs = self.engines[member].batch_head_inputs(own, known)
+            return np.column_stack([rewards, measure(member, inputs)])
+
+        found = self._columns(texts, what, None, 1 + columns, both)
+        return found[..., 0], found[..., 1:]
+
+    def _columns(
+        self,
+        texts: Texts,
+        what: str,
+        features: FrozenFeatures | None,
+        columns: int,
+        read: Callable[[int, Texts, FrozenFeatures | None], NDArray[np.float32]],
+    ) -> NDArray[np.float64]:
+        """Return (K, N, C), what ``read`` finds in each batch with each member.
+
+        Frozen blocks run once for all members where they can.
         """
         first = self.engines[0]
-        if len(self.engines) == 1:
-            return first.score(texts, what, features)[None]
+        several = len(self.engines) > 1
         firsts, groups = distinct(texts)  # each different text is encoded once
-        rewards = np.zeros((len(self.engines), len(texts)))
+        found = np.zeros((len(self.engines), len(texts), columns))
         batches = first.batches([texts[i] for i in firsts])
         shares_features = False
-        if features is None and texts:
+        if several and features is None and texts:
             shares_features = run_on_worker(lambda: first.can_reuse_features(texts[0]))
+
+        def run(own: Texts, known: FrozenFeatures | None) -> NDArray[np.float32]:
+            if shares_features:
+                known = first.batch_features(own)
+            return np.array([read(member, own, known) for member in range(len(self.engines))])
+
         progress_bar = bar(total=len(firsts), what=what, unit="text")
         with wired_limit(first.network), progress_bar as progress:
             for batch in batches:
                 text_ids = [firsts[place] for place in batch]
                 own = [texts[i] for i in text_ids]
                 known = features.take(text_ids) if features else None
-                rewards[:, text_ids] = run_on_worker(
-                    partial(self._batch_rewards, own, known, shares_features)
-                )
+                found[:, text_ids] = run_on_worker(partial(run, own, known))
                 progress.update(len(batch))
         mx.clear_cache()
-        return rewards[:, [firsts[group] for group in groups]]
-
-    def _batch_rewards(
-        self, texts: Sequence[list[int]], features: FrozenFeatures | None, share_features: bool
-    ) -> NDArray[np.float32]:
-        """Return rewards (K, M) of a batch of texts; frozen blocks run once where they can."""
-        if share_features:
-            features = self.engines[0].batch_features(texts)
-        return np.array([engine.batch_rewards(texts, features) for engine in self.engines])
+        return found[:, [firsts[group] for group in groups]]
 
 
 def mean_and_deviation(

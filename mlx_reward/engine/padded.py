@@ -19,7 +19,7 @@ from mlx_reward.engine.prefix_groups import (
     with_one_prefix_length,
 )
 from mlx_reward.engine.runner import Runner
-from mlx_reward.model.network import last_states
+from mlx_reward.model.network import last_states as states_of_last
 from mlx_reward.utils.grouping import group_indices
 
 Texts = Sequence[list[int]]
@@ -40,15 +40,17 @@ def text_ids(groups: list[PrefixGroup]) -> list[int]:
     return [text_id for group in groups for text_id in group.text_ids]
 
 
-def rewards(
+def last_states(
     runner: Runner, texts: Texts, groups: list[PrefixGroup], features: FrozenFeatures | None
 ) -> mx.array:
-    """Return rewards (N,) of the texts of ``groups``, in the order of the groups.
+    """Return hidden states (N, D) of the last tokens of the texts of ``groups``, in their order.
 
     ``features``, where known: what the frozen blocks make of ``texts``.
     """
     passes = _passes(runner, groups)
-    joined = mx.concatenate([_batch_rewards(runner, texts, batch, features) for batch in passes])
+    joined = mx.concatenate(
+        [_batch_last_states(runner, texts, batch, features) for batch in passes]
+    )
     place = {
         text_id: n for n, text_id in enumerate(text_ids([g for batch in passes for g in batch]))
     }
@@ -80,7 +82,7 @@ def _passes(runner: Runner, groups: list[PrefixGroup]) -> list[list[PrefixGroup]
     return [[groups[i] for i in indices] for indices in kinds.values()]
 
 
-def _batch_rewards(
+def _batch_last_states(
     runner: Runner,
     texts: Texts,
     groups: list[PrefixGroup],
@@ -96,7 +98,7 @@ def _batch_rewards(
         prefix_injected = features.padded(firsts, 0, prefix_length)
     cache = _prefixed_caches(runner, texts, groups, inject=prefix_injected)
     states = runner.hidden_states(mx.array(suffixes), cache, inject=injected)
-    return runner.network.head_rewards(last_states(states, mx.array(lengths)))
+    return states_of_last(states, mx.array(lengths))
 
 
 def _batch_features(runner: Runner, texts: Texts, groups: list[PrefixGroup]) -> dict[int, mx.array]:

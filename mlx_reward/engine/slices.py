@@ -4,7 +4,7 @@ A slice attends to the keys and values of those before it, layer by layer, so th
 behind them and not after them. Nothing but that travels from stream to stream.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import mlx.core as mx
 import numpy as np
@@ -33,16 +33,24 @@ def streams_of_each(texts: Sequence[list[int]], streams: list[mx.Stream]) -> lis
     return [streams[share * n : share * (n + 1)] for n in range(len(texts))]
 
 
-def reward(runner: Runner, text: list[int], streams: list[mx.Stream]) -> mx.array:
-    """Return the reward (1,) of ``text``, of which a slice runs on each of ``streams``."""
+def read_last(
+    runner: Runner,
+    text: list[int],
+    streams: list[mx.Stream],
+    read: Callable[[mx.array], mx.array],
+) -> mx.array:
+    """Return what ``read`` makes of the last hidden state (1, D) of ``text``.
+
+    A slice of the text runs on each of ``streams``.
+    """
     ends = np.linspace(0, len(text), len(streams) + 1).astype(int).tolist()
     caches: list[PrefixCache] = []
     for start, stop, stream in zip(ends[:-1], ends[1:], streams, strict=True):
         with mx.stream(stream):
             caches = _caches_behind(caches, start, len(runner.network.backbone.layers))
             states = runner.hidden_states(mx.array([text[start:stop]]), caches)
-            rewards = runner.network.head_rewards(states[:, -1])
-    return rewards
+            found = read(states[:, -1])
+    return found
 
 
 def _caches_behind(before: list[PrefixCache], start: int, layers: int) -> list[PrefixCache]:

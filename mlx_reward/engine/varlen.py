@@ -28,10 +28,10 @@ def text_ids(part: SortedTexts) -> list[int]:
     return part.text_ids
 
 
-def rewards(
+def last_states(
     runner: Runner, texts: Texts, part: SortedTexts, features: FrozenFeatures | None
 ) -> mx.array:
-    """Return rewards (N,) of the texts of ``part``, in its order.
+    """Return hidden states (N, D) of the last tokens of the texts of ``part``, in its order.
 
     ``features``, where known: what the frozen blocks make of ``texts``.
     """
@@ -41,7 +41,7 @@ def rewards(
         injected = features.at(layout.sequence_ids, layout.position_ids)[:, None]  # S 1 D
     cache = VarlenCache(layout).for_layers(runner.network.backbone)
     hidden = runner.hidden_states(_tokens(layout, texts), cache, inject=injected)  # N 1 D
-    return runner.network.head_rewards(hidden[:, 0])
+    return hidden[:, 0]
 
 
 def features(runner: Runner, texts: Texts, part: SortedTexts) -> list[mx.array]:

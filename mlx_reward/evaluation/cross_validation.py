@@ -4,8 +4,9 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from mlx_reward.evaluation.calibration import FITS, Calibrator
+from mlx_reward.evaluation.calibration import FITS
 from mlx_reward.evaluation.calibration_null import ece_or_none
+from mlx_reward.evaluation.calibrator import Calibrator
 from mlx_reward.evaluation.intervals import POSITIVE, UNKNOWN, mean_estimate
 from mlx_reward.evaluation.metrics import log_losses
 from mlx_reward.utils.arrays import Array

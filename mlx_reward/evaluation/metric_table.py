@@ -33,11 +33,14 @@ from mlx_reward.evaluation.metrics import (
 from mlx_reward.evaluation.paired import Difference, difference
 from mlx_reward.evaluation.predictions import Predictions
 from mlx_reward.evaluation.ranking import mean_over_groups
+from mlx_reward.evaluation.risk_control import best_promise, find_threshold, is_decided
+from mlx_reward.evaluation.selective import aurc, coverage_at
 from mlx_reward.evaluation.shift import by_cluster, shift
 from mlx_reward.evaluation.smece import smece
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 
+PROMISED = 0.1  # share of wrong decisions that metrics/eval.json shows the promise for
 Value = Estimate | float | int | dict[str, Any] | None
 
 
@@ -153,6 +156,26 @@ def shift_p(p: Predictions) -> float | None:
     return shift(p.valid_margins, by_cluster(p.margins, p.clusters))
 
 
+def decided(p: Predictions) -> dict[str, Any] | None:
+    """Return what ``decide`` does with the test pairs at max_error PROMISED; None without valid.
+
+    Where held-out prompts show no threshold for it, it abstains from all of them.
+    """
+    if p.promises is None:
+        return None
+    threshold = find_threshold(p.promises.choosing, p.promises.testing, PROMISED)
+    best = best_promise(p.promises.choosing, p.promises.testing)
+    found: dict[str, Any] = {"max_error": PROMISED, "best_max_error": best, "coverage": 0.0}
+    if threshold is None:
+        return found
+    where = is_decided(p.margins, threshold.margin)
+    found |= {"threshold": threshold.margin, "coverage": float(where.mean())}
+    if not where.any():
+        return found
+    clusters = [p.clusters[i] for i in np.flatnonzero(where)]
+    return found | share_estimate(1 - correct(p.margins[where]), clusters).fields("error")
+
+
 # Metrics of logits are those after calibration, metrics of margins those before it. ECE has no
 # interval: none holds the truth, because ECE is larger than the truth by the noise of its bins.
 METRICS: tuple[Metric, ...] = (
@@ -190,6 +213,13 @@ METRICS: tuple[Metric, ...] = (
         "brier", "Brier score", lambda p: mean_estimate(squared_errors(p.logits), p.clusters, UNIT)
     ),
     Metric("auroc", "AUROC of being right", area_under_curve),
+    Metric("aurc", "area under risk against coverage", lambda p: aurc(p.margins)),
+    Metric(
+        "coverage_at_10_percent_error",
+        "share of the surest pairs of which 10 % are wrong",
+        lambda p: coverage_at(p.margins, PROMISED),
+    ),
+    Metric("decided", None, decided, optional=True),
     Metric("ece_before", "ECE before calibration", lambda p: ece_or_none(p.margins, p.bins)),
     Metric("ece_bins", None, lambda p: min(p.bins, len(p.margins))),
     Metric("nll_before", None, lambda p: nll(p.margins)),

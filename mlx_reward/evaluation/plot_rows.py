@@ -1,6 +1,6 @@
 """Rows of metrics/plots, which DVC plots and the report draw."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from mlx_reward.evaluation.calibration_null import CalibrationNull, ece_or_none
 from mlx_reward.evaluation.intervals import share_estimate
 from mlx_reward.evaluation.metrics import Bin, correct, coverage, reliability
 from mlx_reward.evaluation.predictions import Predictions, Row
+from mlx_reward.evaluation.sign_flips import holm, sign_flip_p
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.grouping import group_indices
 
@@ -20,7 +21,14 @@ def plot_rows(predictions: Predictions) -> dict[str, list[Row]]:
         "reliability_after": with_band(
             reliability_rows(reliability(logits, bins)), predictions.null
         ),
-        "margins": histogram_rows(margins),
+        "margins": histogram_rows("margin", {"pairs": margins}),
+        "rewards": histogram_rows(
+            "reward",
+            {
+                "chosen": predictions.rewards[predictions.test.chosen],
+                "rejected": predictions.rewards[predictions.test.rejected],
+            },
+        ),
         "coverage": [{"coverage": c, "accuracy": a} for c, a in coverage(margins)],
         "subset_accuracy": accuracy_rows(
             predictions, "subset", [pair.subset or "(none)" for pair in predictions.test.pairs]
@@ -53,11 +61,23 @@ def with_band(rows: list[Row], null: CalibrationNull | None) -> list[Row]:
     ]
 
 
-def histogram_rows(margins: Array, bins: int = 30) -> list[Row]:
-    """Return how many pairs have which margin; ``margin`` is the middle of an equally wide bin."""
-    counts, edges = np.histogram(margins, bins=bins)
+def histogram_rows(column: str, samples: Mapping[str, Array], bins: int = 30) -> list[Row]:
+    """Return how many numbers of each of ``samples``, by name, lie in each of about so many bins.
+
+    ``column`` is the key of the middle of a bin. All bins are equally wide, and zero is an edge, so
+    that none has numbers of either sign.
+    """
+    numbers = np.concatenate(list(samples.values()))
+    width = float(np.ptp(numbers)) / bins or 1.0
+    first = int(np.floor(numbers.min() / width))
+    last = int(np.floor(numbers.max() / width)) + 1
+    edges = width * np.arange(first, last + 1)
     middles = (edges[:-1] + edges[1:]) / 2
-    return [{"margin": float(m), "pairs": int(c)} for m, c in zip(middles, counts, strict=True)]
+    counts = {name: np.histogram(values, bins=edges)[0] for name, values in samples.items()}
+    rows: list[Row] = []
+    for n, middle in enumerate(middles):
+        rows.append({column: float(middle), **{name: int(counts[name][n]) for name in counts}})
+    return rows
 
 
 def length_rows(lengths: list[int], bins: int = 40) -> list[Row]:
@@ -70,12 +90,20 @@ def accuracy_rows(predictions: Predictions, column: str, names: Sequence[str | N
     """Return accuracy, with its interval, and ECE of the pairs of each name, most pairs first.
 
     ``names`` (P,) has a name for each test pair; pairs without one are left out. ``column`` is
-    the key of the name in the rows.
+    the key of the name in the rows. ``p`` is that of a test that the model does as well as a coin,
+    corrected by Holm for the number of rows.
     """
     pairs = group_indices(names)
     named = [name for name in pairs if name is not None]
     by_size = sorted(named, key=lambda name: (-len(pairs[name]), name))
-    return [{column: name, **_accuracy_row(predictions, pairs[name])} for name in by_size]
+    rows = {name: _accuracy_row(predictions, pairs[name]) for name in by_size}
+    p_values = {name: _coin_p(predictions, pairs[name]) for name in by_size}
+    return [{column: name, **rows[name], "p": p} for name, p in holm(p_values).items()]
+
+
+def _coin_p(predictions: Predictions, indices: list[int]) -> float:
+    right = correct(predictions.logits[indices])
+    return sign_flip_p(right - 0.5, [predictions.clusters[i] for i in indices])
 
 
 def _accuracy_row(predictions: Predictions, indices: list[int]) -> Row:

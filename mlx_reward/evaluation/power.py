@@ -39,7 +39,7 @@ def calibration_power(null: CalibrationNull, max_ece: float) -> str:
     share = "is" if refused else "is not"
     return (
         f"calibration: a perfectly calibrated model misses the bar of {max_ece:g} in "
-        f"{by_chance:.0%} of cases; an ECE {noticed} {share} noticed in four of five"
+        f"{100 * by_chance:.0f} % of cases; an ECE {noticed} {share} noticed in four of five"
     )
 
 
@@ -64,9 +64,9 @@ def regression_power(change: Comparison, max_regression: float) -> list[str]:
     if passes is None or error is None:
         return []
     return [
-        f"regression: an equally good run passes in {passes:.0%} of cases, and in nine of ten with "
-        f"a max_regression of {(TWO_SIDED + NINE_IN_TEN) * error:.3f}; the smallest difference "
-        f"that shows in four of five is {(TWO_SIDED + FOUR_IN_FIVE) * error:.3f}"
+        f"regression: an equally good run passes in {100 * passes:.0f} % of cases, and in nine of "
+        f"ten with a max_regression of {(TWO_SIDED + NINE_IN_TEN) * error:.3f}; the smallest "
+        f"difference that shows in four of five is {(TWO_SIDED + FOUR_IN_FIVE) * error:.3f}"
     ]
 
 

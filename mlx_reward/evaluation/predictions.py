@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlx_reward.evaluation import length_bias
-from mlx_reward.evaluation.calibration import Calibrator
 from mlx_reward.evaluation.calibration_null import MIN_PAIRS, CalibrationNull, calibration_null
+from mlx_reward.evaluation.calibrator import Calibrator
 from mlx_reward.evaluation.ranking import Group, groups_of
+from mlx_reward.evaluation.risk_control import Promises
 from mlx_reward.utils.arrays import Array
 
 if TYPE_CHECKING:  # it imports transformers, for which stage report need not wait
@@ -27,7 +28,8 @@ class Predictions:
     ``rewards`` is (N,), ``bins`` the number of bins of ECE. Of an ensemble of K models,
     ``member_rewards`` is (K, N) and ``member_calibrators`` has one for each. ``baseline_margins``
     (P,) are those of a bag of words; ``valid_margins`` are margins on the valid split, a list for
-    each cluster, ``valid_accuracy`` is the accuracy there. Metrics of what is None are left out.
+    each cluster, ``valid_accuracy`` is the accuracy there, and
+    ``promises`` are tested on a part of them. Metrics of what is None are left out.
     """
 
     test: "PreferenceDataset"
@@ -39,6 +41,7 @@ class Predictions:
     baseline_margins: Array | None = None
     valid_margins: Sequence[Sequence[float]] | None = None
     valid_accuracy: float | None = None
+    promises: Promises | None = None
 
     @cached_property
     def margins(self) -> Array:

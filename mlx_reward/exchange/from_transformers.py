@@ -16,7 +16,7 @@ from mlx_reward.model.checkpoint_config import RewardConfig
 from mlx_reward.utils import tensors
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import write_json
-from mlx_reward.utils.outputs import check_folder, output_folder
+from mlx_reward.utils.outputs import output_folder
 
 CLASS_SUFFIX = "ForSequenceClassification"
 # Fields of config.json that describe a classifier.
@@ -29,20 +29,13 @@ def import_model(
     """Write the model in ``source`` as backbone and reward model to the folder ``target``.
 
     The backbone is quantized to ``bits`` per weight, or not at all; the temperature is 1. For
-    ``overwrite`` see ``utils.outputs.check_folder``. InputError if ``source`` is no reward model
+    ``overwrite`` see ``utils.outputs.output_folder``. InputError if ``source`` is no reward model
     with one linear head.
     """
-    check_folder(target, [source], overwrite)
-    config = read_config(source)
-    architectures = config.get("architectures", [])
-    if not any(str(name).endswith(CLASS_SUFFIX) for name in architectures):
-        raise InputError(
-            f"{source}: its architecture is {config.get('architectures')}, "
-            f"not one that ends with {CLASS_SUFFIX}"
-        )
-    weights = _load_weights(source)
-    head = _pop_head(source, weights)
     with output_folder(target, [source], overwrite) as temporary:
+        config = _classifier_config(source)
+        weights = _load_weights(source)
+        head = _pop_head(source, weights)
         backbone = temporary / standalone.BACKBONE
         _write_backbone(source, config, weights, backbone, bits)
         renderer = load_renderer(backbone, max_seq_length)
@@ -58,6 +51,17 @@ def import_model(
         )
         calibration = {"temperature": 1.0, "members": [{"temperature": 1.0}]}
         standalone.save(temporary, head, reward_config, calibration)
+
+
+def _classifier_config(source: Path) -> dict[str, Any]:
+    config = read_config(source)
+    architectures = config.get("architectures", [])
+    if not any(str(name).endswith(CLASS_SUFFIX) for name in architectures):
+        raise InputError(
+            f"{source}: its architecture is {config.get('architectures')}, "
+            f"not one that ends with {CLASS_SUFFIX}"
+        )
+    return config
 
 
 def _load_weights(source: Path) -> dict[str, mx.array]:

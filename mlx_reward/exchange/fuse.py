@@ -15,7 +15,7 @@ from mlx_reward.model.checkpoint_config import read_reward_config
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.utils import tensors
 from mlx_reward.utils.files import read_json, write_json
-from mlx_reward.utils.outputs import check_folder, output_folder
+from mlx_reward.utils.outputs import output_folder
 
 
 def fuse(
@@ -29,17 +29,16 @@ def fuse(
     """Write the model in ``folder`` over ``base`` to the folder ``target``, not quantized.
 
     Of an ensemble it is one ``member``, counted from 1, with its own calibration. For ``overwrite``
-    see ``utils.outputs.check_folder``.
+    see ``utils.outputs.output_folder``.
     """
     calibration_file = folder.parent / "calibration.json"
     sources = [folder, base, calibration_file]
-    check_folder(target, sources, overwrite)
-    network, _ = load_member(folder, base, member)
-    config = read_reward_config(folder)
-    remedy = "run `dvc repro calibrate`, which makes it"
-    calibration = read_json(calibration_file, remedy)
-    own_calibration = _calibration_of(calibration, member)
     with output_folder(target, sources, overwrite) as temporary:
+        network, _ = load_member(folder, base, member)
+        config = read_reward_config(folder)
+        remedy = "run `dvc repro calibrate`, which makes it"
+        calibration = read_json(calibration_file, remedy)
+        own_calibration = _calibration_of(calibration, member)
         backbone = temporary / standalone.BACKBONE
         _write_backbone(network, base, backbone, dtype)
         config = dataclasses.replace(

@@ -25,7 +25,7 @@ from mlx_reward.model.network import RewardNetwork
 from mlx_reward.utils import tensors
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import write_json
-from mlx_reward.utils.outputs import check_folder, output_folder
+from mlx_reward.utils.outputs import output_folder
 
 ARCHITECTURES = {  # by model_type
     "llama": "LlamaForSequenceClassification",
@@ -50,11 +50,18 @@ def export(
     """Write the model in ``folder`` over the backbone ``base`` to the folder ``target``.
 
     Of an ensemble it is one ``member``, counted from 1. ``evidence`` is metrics/eval.json, shown
-    in the model card; for ``overwrite`` see ``utils.outputs.check_folder``. Returns the head's
+    in the model card; for ``overwrite`` see ``utils.outputs.output_folder``. Returns the head's
     bias, which transformers' scores lack. InputError where transformers has no class for the model.
     """
     sources = [folder, base, *([evidence] if evidence is not None else [])]
-    check_folder(target, sources, overwrite)
+    with output_folder(target, sources, overwrite) as temporary:
+        bias = _write(temporary, folder, base, member, dtype, evidence)
+    return bias
+
+
+def _write(
+    target: Path, folder: Path, base: Path, member: int, dtype: str, evidence: Path | None
+) -> float:
     base_config = read_config(base)
     architecture = ARCHITECTURES.get(base_config["model_type"])
     if architecture is None:
@@ -75,11 +82,10 @@ def export(
     if evidence is not None and evidence.exists():
         figures = json.loads(evidence.read_text())
     card = model_card(read_reward_config(folder), figures, bias)
-    with output_folder(target, sources, overwrite) as temporary:
-        tensors.save(temporary / "model.safetensors", _weights(network, dtype))
-        write_json(temporary / "config.json", config)
-        _save_tokenizer(tokenizer, temporary)
-        (temporary / "README.md").write_text(card, encoding="utf-8")
+    tensors.save(target / "model.safetensors", _weights(network, dtype))
+    write_json(target / "config.json", config)
+    _save_tokenizer(tokenizer, target)
+    (target / "README.md").write_text(card, encoding="utf-8")
     return bias
 
 

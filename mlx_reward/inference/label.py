@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 
 from mlx_reward.data.formats.row import BadRow
+from mlx_reward.evaluation.risk_control import check_max_error
 from mlx_reward.inference.output_rows import Output, Row, Unusable, unusable
 from mlx_reward.inference.reward_model import RewardModel
-from mlx_reward.inference.score import score_rows
+from mlx_reward.inference.score import score_output
 from mlx_reward.utils.errors import InputError
 
 Form = Literal["dpo", "kto", "sft"]
@@ -25,20 +26,28 @@ class Filters:
     min_probability: float = 0.5  # calibrated, that the chosen response is the better one
     max_uncertainty: float = math.inf  # of either reward, where the model is an ensemble
     max_length_ratio: float = math.inf  # characters of the longer response to those of the shorter
+    max_error: float | None = None  # share of wrong pairs, at most, as in RewardModel.decide
 
     def __post_init__(self) -> None:
         for name, bound in vars(self).items():
-            if math.isnan(bound):
+            if bound is not None and math.isnan(bound):
                 raise InputError(f"{name} is {bound}: not a number")
+        if self.max_error is not None:
+            check_max_error(self.max_error)
 
-    def broken_by(self, pair: Row) -> str | None:
-        """Return the option of the first bound that ``pair`` does not meet, or None."""
+    def broken_by(self, pair: Row, is_sure: bool = True) -> str | None:
+        """Return the option of the first bound that ``pair`` does not meet, or None.
+
+        ``is_sure`` tells whether its raw margin keeps to ``max_error``.
+        """
         uncertainty = max(
             pair.get("uncertainty_chosen", 0.0), pair.get("uncertainty_rejected", 0.0)
         )
         shorter, longer = sorted(len(pair[side]) for side in ("chosen", "rejected"))
         if pair["probability"] < self.min_probability:
             return "--min-probability"
+        if not is_sure:
+            return "--max-error"
         if uncertainty > self.max_uncertainty:
             return "--max-uncertainty"
         if longer > self.max_length_ratio * max(shorter, 1):
@@ -63,19 +72,27 @@ def label_rows(
     """
     labelled: list[Row] = []
     left_out: Counter[str] = Counter()
-    for row in score_rows(model, rows, uncertainty_penalty=uncertainty_penalty):
+    least = -math.inf
+    if filters.max_error is not None:
+        least = model.decision_threshold(filters.max_error)
+    scored = score_output(model, rows, uncertainty_penalty=uncertainty_penalty)
+    for row in scored.rows:
         if not isinstance(row, Unusable) and "rewards" not in row:
             row = unusable(row, "field 'responses' is missing; labelling needs a list of them")
         if isinstance(row, Unusable):
             labelled.append(row)
             continue
         pairs = _pairs(model, row, against, uncertainty_penalty)
-        broken = [filters.broken_by(pair) for pair in pairs]
+        margins = [_raw_margin(pair, uncertainty_penalty) for pair in pairs]
+        broken = [
+            filters.broken_by(pair, margin >= least)
+            for pair, margin in zip(pairs, margins, strict=True)
+        ]
         kept = [pair for pair, bound in zip(pairs, broken, strict=True) if bound is None]
         labelled += FORMS[form](kept)
         left_out.update(f"pairs beyond {bound}" for bound in broken if bound is not None)
         left_out["rows without two different responses"] += not pairs
-    return Output(labelled, +left_out)
+    return Output(labelled, +left_out, scored.distances)
 
 
 def _pairs(model: RewardModel, row: Row, against: Against, uncertainty_penalty: float) -> list[Row]:
@@ -103,10 +120,6 @@ def _pair(model: RewardModel, row: Row, best: int, other: int, uncertainty_penal
     their uncertainties would make another number of it, which is no probability.
     """
     rewards = row["rewards"]
-    margin = rewards[best] - rewards[other]
-    if row.get("uncertainties"):
-        uncertainties = row["uncertainties"]
-        margin += uncertainty_penalty * (uncertainties[best] - uncertainties[other])
     pair = {"id": row["id"]} if "id" in row else {}
     pair |= {
         "prompt": row["prompt"],
@@ -114,12 +127,20 @@ def _pair(model: RewardModel, row: Row, best: int, other: int, uncertainty_penal
         "rejected": row["responses"][other],
         "reward_chosen": rewards[best],
         "reward_rejected": rewards[other],
-        "probability": model.probability(margin),
     }
     if row.get("uncertainties"):
         pair["uncertainty_chosen"] = row["uncertainties"][best]
         pair["uncertainty_rejected"] = row["uncertainties"][other]
-    return pair
+    return pair | {"probability": model.probability(_raw_margin(pair, uncertainty_penalty))}
+
+
+def _raw_margin(pair: Row, uncertainty_penalty: float) -> float:
+    """Return how much higher the reward of the chosen response is, before any penalty."""
+    margin = float(pair["reward_chosen"] - pair["reward_rejected"])
+    if "uncertainty_chosen" in pair:
+        more = pair["uncertainty_chosen"] - pair["uncertainty_rejected"]
+        margin += uncertainty_penalty * more
+    return margin
 
 
 def _dpo(pairs: list[Row]) -> list[Row]:

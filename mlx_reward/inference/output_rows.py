@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlx_reward.data.formats.readers import RepeatedField
+from mlx_reward.evaluation.distance import is_far, mostly_far
 
 Row = dict[str, Any]
 MAX_DEPTH = 100  # of lists and objects in one another; json itself gives up at some 1,000
@@ -14,12 +15,15 @@ MAX_DEPTH = 100  # of lists and objects in one another; json itself gives up at 
 RESULTS = (
     "reward",
     "rewards",
-    "uncertainty",
-    "uncertainties",
     "reward_chosen",
     "reward_rejected",
-    "uncertainty_chosen",
-    "uncertainty_rejected",
+    *(
+        f"{name}{part}{side}"
+        for name, sides in (("uncertainty", ("", "_chosen", "_rejected")), ("uncertainties", ("",)))
+        for part in ("", "_between", "_within")
+        for side in sides
+    ),
+    *("distance", "distances", "distance_chosen", "distance_rejected"),
     "probability",
     "order",
     "error",
@@ -42,10 +46,14 @@ def without_results(row: Row) -> Row:
 
 @dataclass
 class Output:
-    """The rows that come of a chunk, and how many things were left out, by what they are."""
+    """The rows that come of a chunk, and how many things were left out, by what they are.
+
+    ``distances`` are those of its texts from the training texts, where they are known.
+    """
 
     rows: list[Row]
     left_out: Counter[str] = field(default_factory=Counter)
+    distances: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -53,7 +61,7 @@ class Counts:
     """What became of the rows of a job so far.
 
     ``as_text`` counts values that JSON cannot hold; ``first_error`` is that of the first unusable
-    row.
+    row. Of ``texts`` with a known distance, ``far`` are unlike the training texts.
     """
 
     read: int = 0
@@ -62,6 +70,8 @@ class Counts:
     as_text: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     first_error: str = ""
+    texts: int = 0
+    far: int = 0
 
     def add(self, read: int, output: Output) -> bytes:
         """Count a chunk of ``read`` rows and return the lines of its ``output``."""
@@ -69,6 +79,8 @@ class Counts:
         self.read += read
         self.written += len(lines)
         self.left_out = dict(Counter(self.left_out) + output.left_out)
+        self.texts += len(output.distances)
+        self.far += sum(is_far(distance) for distance in output.distances)
         return b"".join(lines)
 
     def _line(self, row: Row) -> bytes:
@@ -89,6 +101,11 @@ class Counts:
             rows = _counted(self.unusable, "row")
             parts.append(f"{rows} could not be used and came out with the field 'error'")
         return "; ".join(parts)
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence where most texts are unlike the training texts."""
+        return mostly_far(self.far, self.texts)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -1,45 +1,45 @@
 """``RewardModel``: a trained model that scores, ranks and compares responses."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import mlx.core as mx
 import numpy as np
-from mlx.utils import tree_flatten
-from scipy.special import expit
 
 from mlx_reward.data.chat import Renderer
-from mlx_reward.data.formats.conversation import end_with_response, read_prompt
-from mlx_reward.data.formats.row import BadRow, encodable, text
+from mlx_reward.data.formats.conversation import (
+    end_with_response,
+    read_prompt,
+    read_response,
+)
+from mlx_reward.data.formats.row import encodable, text
 from mlx_reward.data.pair import Message, Prompt
-from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
+from mlx_reward.engine.ensemble import Ensemble
 from mlx_reward.engine.load import load
-from mlx_reward.evaluation.calibration import Calibrator
+from mlx_reward.evaluation.calibrator import Calibrator
+from mlx_reward.evaluation.risk_control import Promises, is_decided
+from mlx_reward.evaluation.uncertainty import COLUMNS, Uncertainty
+from mlx_reward.evaluation.uncertainty import read as read_uncertainty
+from mlx_reward.inference.arguments import as_list, as_lists, as_pairs, checked
 from mlx_reward.inference.penalty import check_uncertainty_penalty, penalize
-from mlx_reward.model.checkpoint_config import RewardConfig, read_reward_config
-from mlx_reward.utils.arrays import Array
+from mlx_reward.inference.pretrained import backbone_of, calibration_of, find_checkpoint
+from mlx_reward.inference.scores import Scores
+from mlx_reward.model.checkpoint_config import RewardConfig
+from mlx_reward.utils.arrays import Array, sigmoid
 from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import read_json
+from mlx_reward.utils.progress import show_bars
 
-T = TypeVar("T")
 Normalization = Literal["zscore", "sigmoid"]
+Response = str | list[Message]  # a text, or messages that end with the assistant, as TRL has them
 EncodedText = list[int]  # a conversation as token ids
 
 
 class NotFinite(InputError):
     """The model gives a text no reward: its weights are damaged, or were never those of a model."""
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """One response with its reward; ``index`` is its position in the list that was ranked."""
-
-    index: int
-    response: str
-    reward: float
 
 
 class RewardModel:
@@ -49,8 +49,9 @@ class RewardModel:
     within 1e-4; on an accelerator as far as the numbers go that the backbone is stored in (float16
     has 11 bits, bfloat16 8), for they are rounded otherwise in another batch.
 
-    An ensemble's reward is the mean over its members and its uncertainty their standard deviation,
-    in the same units; a single model has an uncertainty of 0. ``probability`` turns a difference of
+    An ensemble's reward is the mean over its members. Uncertainties are standard deviations in the
+    same units, between members and within each, where stage `calibrate` found the latter; a single
+    model without it has an uncertainty of 0. ``probability`` turns a difference of
     two rewards into the calibrated probability that the first response is better.
 
     Unusable input raises ``InputError`` with one line.
@@ -62,16 +63,25 @@ class RewardModel:
         renderer: Renderer,
         config: RewardConfig,
         calibrator: Calibrator,
+        uncertainty: Uncertainty | None = None,
+        promises: Promises | None = None,
     ) -> None:
         self.ensemble = ensemble
         self.renderer = renderer
         self.config = config
         self.calibrator = calibrator
+        self.uncertainty = uncertainty
+        self.promises = promises or Promises()
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether the model has members that can disagree."""
+        return len(self.ensemble.members) > 1
 
     @property
     def has_uncertainty(self) -> bool:
-        """Whether the model is an ensemble, whose members can disagree."""
-        return len(self.ensemble.members) > 1
+        """Whether the model knows how unsure it is: by its members, by its last layer, or both."""
+        return self.is_ensemble or self.uncertainty is not None
 
     @property
     def batch_tokens(self) -> int:
@@ -81,12 +91,19 @@ class RewardModel:
     @property
     def digest(self) -> str:
         """A hash of the trained weights, the backbone and the calibration."""
-        digest = hashlib.sha256(f"{self.config.base_digest} {self.calibrator}".encode())
-        for member in self.ensemble.members:
-            weights = dict(tree_flatten(member))
-            for name in sorted(weights):
-                digest.update(np.array(weights[name].astype(mx.float32)).tobytes())
+        parts = (self.config.base_digest, self.calibrator, self.ensemble.digest, self.promises)
+        digest = hashlib.sha256(" ".join(map(str, parts)).encode())
+        for laplace in self.uncertainty.members if self.uncertainty else ():
+            digest.update(laplace.factor.tobytes())
         return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        members = len(self.ensemble.members)
+        return (
+            f"RewardModel(base={self.config.base!r}, members={members}, "
+            f"max_seq_length={self.config.max_seq_length}, "
+            f"temperature={self.calibrator.temperature:.4g})"
+        )
 
     @classmethod
     def load(cls, folder: str | Path, base: str | Path | None = None) -> "RewardModel":
@@ -97,39 +114,90 @@ class RewardModel:
         folder = Path(folder)
         backbone = Path(base) if base else backbone_of(folder)
         loaded = load(folder, backbone)
-        calibrator = _read_calibrator(folder.parent / "calibration.json")
-        return cls(loaded.ensemble, loaded.renderer, loaded.config, calibrator)
+        calibration_file = calibration_of(folder)
+        calibration = _read_calibration(calibration_file)
+        return cls(
+            loaded.ensemble,
+            loaded.renderer,
+            loaded.config,
+            Calibrator.read(calibration),
+            _read_uncertainty(
+                calibration_file.with_name("uncertainty.safetensors"), loaded.ensemble
+            ),
+            Promises.read(calibration.get("promises", {})),
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, base: str | Path | None = None, revision: str | None = None
+    ) -> "RewardModel":
+        """Return the model in a folder, or in a repo of the Hugging Face hub at ``revision``.
+
+        Either is a checkpoint, or holds one as checkpoints/ does. ``base`` as in ``load``.
+        """
+        return cls.load(find_checkpoint(name, revision), base)
 
     def score(
         self,
         prompts: Sequence[Prompt],
-        responses: Sequence[str],
+        responses: Sequence[Response],
         normalize: Normalization | None = None,
         uncertainty_penalty: float = 0.0,
+        *,
+        batch_size: int | None = None,
+        show_progress: bool | None = None,
     ) -> Array:
         """Return rewards (N,) of N responses, each to the prompt at the same position.
 
-        A prompt is a text or a list of messages that ends with the user. ``normalize`` scales
-        rewards by those of the training set: "zscore" is their distance from the mean in standard
-        deviations, "sigmoid" squashes that into 0 to 1. For ``uncertainty_penalty`` see
-        ``penalize``.
+        A prompt is a text or a list of messages that ends with the user; a response is a text, or a
+        list of messages that ends with the assistant. ``normalize`` scales rewards by those of the
+        training set: "zscore" is their distance from the mean in standard deviations, "sigmoid"
+        squashes that into 0 to 1. For ``uncertainty_penalty`` see ``penalize``. At most
+        ``batch_size`` texts run at once, as many as run best where it is None. A bar is shown on a
+        terminal where ``show_progress`` is None.
         """
         check_uncertainty_penalty(uncertainty_penalty)
-        rewards, uncertainties = self.score_with_uncertainty(prompts, responses)
+        rewards, uncertainties = self.score_with_uncertainty(
+            prompts, responses, batch_size=batch_size, show_progress=show_progress
+        )
         rewards = penalize(rewards, uncertainties, uncertainty_penalty)
         return self.normalized(rewards, normalize)
 
+    __call__ = score
+
     def score_with_uncertainty(
-        self, prompts: Sequence[Prompt], responses: Sequence[str]
+        self,
+        prompts: Sequence[Prompt],
+        responses: Sequence[Response],
+        *,
+        batch_size: int | None = None,
+        show_progress: bool | None = None,
     ) -> tuple[Array, Array]:
         """Return raw rewards (N,) and their uncertainties (N,)."""
-        if isinstance(prompts, str) or isinstance(responses, str) or len(prompts) != len(responses):
-            raise InputError("score takes a list of prompts and a list of as many responses")
-        texts = [
-            self.encode(prompt, response, f"[{i}]")
-            for i, (prompt, response) in enumerate(zip(prompts, responses, strict=True))
-        ]
-        return require_finite(self.score_tokens(texts))
+        texts = self._encode_all(prompts, responses)
+        return require_finite(self.score_tokens(texts, batch_size, show_progress))
+
+    def score_details(self, prompts: Sequence[Prompt], responses: Sequence[Response]) -> Scores:
+        """Return raw rewards with the parts of their uncertainties, and distances."""
+        return require_finite_scores(self.scores(self._encode_all(prompts, responses)))
+
+    def decide(self, prompt: Prompt, first: str, second: str, max_error: float = 0.1) -> str | None:
+        """Return the better response; None where the model is not sure enough to decide.
+
+        Of the pairs that are decided, at most a share of ``max_error`` is decided wrongly, with
+        90 % confidence, where prompts and pairs are like those of the valid split; on others the
+        promise may not hold. InputError where the valid split cannot show it for any margin.
+        """
+        threshold = self.decision_threshold(max_error)
+        rewards = self.score([prompt, prompt], [first, second])
+        margin = rewards[0] - rewards[1]
+        if not is_decided(margin, threshold):
+            return None
+        return first if margin > 0 else second
+
+    def decision_threshold(self, max_error: float) -> float:
+        """Return the least margin that ``decide`` decides; InputError where there is none."""
+        return self.promises.threshold(max_error).margin
 
     def score_messages(
         self, conversations: Sequence[list[Message]], normalize: Normalization | None = None
@@ -137,27 +205,68 @@ class RewardModel:
         """Return rewards (N,) of N conversations that end with the assistant."""
         texts = [
             self.encode_messages(messages, f"conversations[{i}]")
-            for i, messages in enumerate(conversations)
+            for i, messages in enumerate(as_list("conversations", conversations))
         ]
         rewards, _ = require_finite(self.score_tokens(texts))
         return self.normalized(rewards, normalize)
 
+    def predict(
+        self,
+        pairs: Sequence[tuple[Prompt, Response]] | tuple[Prompt, str],
+        batch_size: int | None = None,
+        show_progress: bool | None = None,
+    ) -> Array | float:
+        """Return rewards (N,) of N (prompt, response) pairs, or the reward of one pair alone.
+
+        The shapes are those of ``predict`` of sentence-transformers' CrossEncoder.
+        """
+        found, alone = as_pairs(pairs)
+        prompts = [prompt for prompt, _ in found]
+        responses = [response for _, response in found]
+        rewards = self.score(prompts, responses, batch_size=batch_size, show_progress=show_progress)
+        return float(rewards[0]) if alone else rewards
+
     def rank(
-        self, prompt: Prompt, responses: Sequence[str], uncertainty_penalty: float = 0.0
-    ) -> list[Ranked]:
-        """Return the responses, best first; equal rewards keep their order."""
-        prompts = [prompt] * len(responses)
-        rewards = self.score(prompts, responses, uncertainty_penalty=uncertainty_penalty)
-        order = np.argsort(-rewards, kind="stable").tolist()
-        return [Ranked(i, responses[i], float(rewards[i])) for i in order]
+        self,
+        query: Prompt,
+        documents: Sequence[Response],
+        top_k: int | None = None,
+        return_documents: bool = False,
+        *,
+        uncertainty_penalty: float = 0.0,
+        batch_size: int | None = None,
+        show_progress: bool | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the ``top_k`` best responses (``documents``) to a prompt (``query``), best first.
+
+        Each is {"corpus_id", "score"}, its place in ``documents`` and its reward, with its "text"
+        where ``return_documents``, as ``rank`` of sentence-transformers' CrossEncoder returns them.
+        Equal rewards keep their order.
+        """
+        documents = as_list("documents", documents)
+        rewards = self.score(
+            [query] * len(documents),
+            documents,
+            uncertainty_penalty=uncertainty_penalty,
+            batch_size=batch_size,
+            show_progress=show_progress,
+        )
+        order = np.argsort(-rewards, kind="stable").tolist()[:top_k]
+        ranked = [{"corpus_id": i, "score": float(rewards[i])} for i in order]
+        if return_documents:
+            return [place | {"text": documents[place["corpus_id"]]} for place in ranked]
+        return ranked
 
     def best_of_n(
-        self, prompt: Prompt, responses: Sequence[str], uncertainty_penalty: float = 0.0
-    ) -> str:
+        self, prompt: Prompt, responses: Sequence[Response], uncertainty_penalty: float = 0.0
+    ) -> Response:
         """Return the response with the highest reward."""
+        responses = as_list("responses", responses)
         if not responses:
             raise InputError("best_of_n needs at least one response")
-        return self.rank(prompt, responses, uncertainty_penalty)[0].response
+        (best,) = self.rank(prompt, responses, 1, uncertainty_penalty=uncertainty_penalty)
+        chosen: Response = responses[best["corpus_id"]]
+        return chosen
 
     def compare(self, prompt: Prompt, first: str, second: str) -> float:
         """Return the calibrated probability that ``first`` is the better response."""
@@ -166,7 +275,7 @@ class RewardModel:
 
     def probability(self, margin: float) -> float:
         """Return the calibrated probability that a response is better by its reward ``margin``."""
-        return float(expit(self.calibrator(np.array(margin))))
+        return float(sigmoid(self.calibrator(np.array(margin))))
 
     def win_probabilities(self, rewards: Array) -> Array:
         """Return, for each of ``rewards`` (N,), N >= 1, the calibrated probability that its
@@ -177,7 +286,7 @@ class RewardModel:
         second, best = np.sort(rewards)[-2:]
         opponents = np.full(len(rewards), best)
         opponents[np.argmax(rewards)] = second
-        return np.asarray(expit(self.calibrator(rewards - opponents)))
+        return np.asarray(sigmoid(self.calibrator(rewards - opponents)))
 
     def normalized(self, rewards: Array, normalize: Normalization | None) -> Array:
         """Return ``rewards`` (N,) scaled as ``score`` describes it."""
@@ -186,30 +295,35 @@ class RewardModel:
         if normalize not in ("zscore", "sigmoid"):
             raise InputError(f"normalize is {normalize!r}: not None, 'zscore' or 'sigmoid'")
         scaled = (rewards - self.config.reward_mean) / max(self.config.reward_std, 1e-9)
-        return scaled if normalize == "zscore" else np.asarray(expit(scaled))
+        return scaled if normalize == "zscore" else np.asarray(sigmoid(scaled))
 
-    def encode(self, prompt: Prompt, response: str, position: str = "") -> EncodedText:
+    def _encode_all(
+        self, prompts: Sequence[Prompt], responses: Sequence[Response]
+    ) -> list[EncodedText]:
+        prompts, responses = as_lists(prompts=prompts, responses=responses)
+        return [
+            self.encode(prompt, response, f"[{i}]")
+            for i, (prompt, response) in enumerate(zip(prompts, responses, strict=True))
+        ]
+
+    def encode(self, prompt: Prompt, response: Response, position: str = "") -> EncodedText:
         """Return what ``score_tokens`` takes. Errors name the field with its ``position``."""
-        prompt = self._prompt(prompt, position)
-        response = _checked(text, f"response{position}", response)
-        return self._encode(prompt, response)
+        prompt = checked(read_prompt, f"prompt{position}", prompt)
+        answer = checked(partial(read_response, prompt=prompt), f"response{position}", response)
+        return self._encode(self.renderer.within_reach(prompt), answer)
 
     def encode_responses(self, prompt: Prompt, responses: Sequence[str]) -> Iterator[EncodedText]:
         """Yield the same for each of ``responses`` to one prompt, which is read once."""
-        prompt = self._prompt(prompt)
+        prompt = self.renderer.within_reach(checked(read_prompt, "prompt", prompt))
         for i, response in enumerate(responses):
-            yield self._encode(prompt, _checked(text, f"responses[{i}]", response))
-
-    def _prompt(self, prompt: Prompt, position: str = "") -> Prompt:
-        """Return the part of ``prompt`` that can fit, checked."""
-        return self.renderer.within_reach(_checked(read_prompt, f"prompt{position}", prompt))
+            yield self._encode(prompt, checked(text, f"responses[{i}]", response))
 
     def _encode(self, prompt: Prompt, response: str) -> EncodedText:
         return self.renderer.render(prompt, response).tokens
 
     def encode_messages(self, messages: list[Message], field: str = "messages") -> EncodedText:
         """Return the same for a conversation that ends with the assistant."""
-        prompt, response = _checked(end_with_response, field, messages)
+        prompt, response = checked(end_with_response, field, messages)
         return self.encode(prompt, response)
 
     def encode_rendered(self, text: str, field: str = "text") -> EncodedText:
@@ -217,20 +331,66 @@ class RewardModel:
 
         Its control tokens count as such, unlike those in other texts.
         """
-        return self.renderer.encode_rendered(_checked(encodable, field, text))
+        return self.renderer.encode_rendered(checked(encodable, field, text))
+
+    def encode_query(self, query: str, prompt: str, field: str = "query") -> EncodedText:
+        """Return the same for OpenRLHF's query, which is a prompt and its response in one text.
+
+        A query with control tokens is a rendered conversation; any other begins with its prompt.
+        """
+        if self.renderer.is_rendered(query):
+            return self.encode_rendered(query, field)
+        if not prompt or not query.startswith(prompt):
+            raise InputError(
+                f"{field} is no rendered conversation and does not begin with its prompt"
+            )
+        return self.encode(prompt, query[len(prompt) :], field.removeprefix("query"))
 
     def batches(self, texts: Sequence[EncodedText]) -> list[list[int]]:
         """Return indices of ``texts`` in batches of about ``batch_tokens``, as they run best."""
         return self.ensemble.engines[0].batches(texts)
 
-    def score_tokens(self, texts: Sequence[EncodedText]) -> tuple[Array, Array]:
+    def score_tokens(
+        self,
+        texts: Sequence[EncodedText],
+        batch_size: int | None = None,
+        show_progress: bool | None = None,
+    ) -> tuple[Array, Array]:
         """Return raw rewards (N,) and uncertainties (N,) of encoded texts.
 
-        One that overflows the arithmetic is not finite; ``require_finite`` refuses it.
+        One that overflows the arithmetic is not finite; ``require_finite`` refuses it. Arguments as
+        in ``score``.
         """
-        rewards = self.ensemble.score(texts)
-        with np.errstate(invalid="ignore"):  # infinity less infinity
-            return mean_and_deviation(rewards)
+        scores = self.scores(texts, batch_size, show_progress)
+        return scores.rewards, scores.uncertainties
+
+    def scores(
+        self,
+        texts: Sequence[EncodedText],
+        batch_size: int | None = None,
+        show_progress: bool | None = None,
+    ) -> Scores:
+        """Return the same with the parts of the uncertainty, and distances from the training."""
+        if batch_size is not None and batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}: not a number of texts above 0")
+        step = batch_size or max(len(texts), 1)
+        batches = [texts[start : start + step] for start in range(0, len(texts), step)]
+        with show_bars(show_progress), np.errstate(invalid="ignore", over="ignore"):  # infinity
+            return Scores.joined([self._scores_of(batch) for batch in batches or [[]]])
+
+    def _scores_of(self, texts: Sequence[EncodedText]) -> Scores:
+        if self.uncertainty is None:
+            return Scores.of_rewards(self.ensemble.score(texts))
+        rewards, measured = self.ensemble.score_and_measure(
+            texts, self.uncertainty.measure, COLUMNS
+        )
+        return Scores.of_rewards(rewards, measured[..., 0], measured[0, :, 1])
+
+
+def require_finite_scores(scores: Scores) -> Scores:
+    """Return ``scores`` as they are; NotFinite where a reward or its uncertainty is not."""
+    require_finite((scores.rewards, scores.uncertainties))
+    return scores
 
 
 def require_finite(scores: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -240,28 +400,27 @@ def require_finite(scores: tuple[Array, Array]) -> tuple[Array, Array]:
     return scores
 
 
-def _read_calibrator(path: Path) -> Calibrator:
+def _read_calibration(path: Path) -> dict[str, Any]:
     """Return what stage `calibrate` wrote; InputError where it gives no probability."""
     remedy = "run `dvc repro calibrate`, which makes it"
-    calibrator = Calibrator.read(read_json(path, remedy))
+    calibration: dict[str, Any] = read_json(path, remedy)
+    calibrator = Calibrator.read(calibration)
     if not np.isfinite(calibrator(np.array([-1.0, 1.0]))).all():
         raise InputError(f"{path}: it is not finite; {remedy}")
-    return calibrator
+    return calibration
 
 
-def _checked(check: Callable[[str, Any], T], field: str, value: Any) -> T:
-    """Return ``check(field, value)``; its BadRow becomes an InputError."""
-    try:
-        return check(field, value)
-    except BadRow as error:
-        raise InputError(str(error)) from None
-
-
-def backbone_of(folder: Path) -> Path:
-    """Return the backbone's folder of the checkpoint in ``folder``.
-
-    That is a folder beside it with the recorded name, or else the recorded path itself.
-    """
-    recorded = Path(read_reward_config(folder).base)
-    beside = folder.parent / recorded.name
-    return beside if beside.exists() else recorded
+def _read_uncertainty(path: Path, ensemble: Ensemble) -> Uncertainty | None:
+    """Return what stage `calibrate` wrote; None where it is not there or of other weights."""
+    if not path.exists():  # as of an earlier release, or an imported model
+        return None
+    widths = [engine.network.last_layer.weight.shape[1] for engine in ensemble.engines]
+    found = read_uncertainty(path, widths)
+    if found.model == ensemble.digest:
+        return found
+    print(
+        f"note: {path} is of other weights, so that uncertainty and distance are left out; "
+        "run `dvc repro calibrate`",
+        file=sys.stderr,
+    )
+    return None

@@ -44,10 +44,23 @@ class RewardNetwork(nn.Module):
         values: mx.array = self.head(last.astype(mx.float32))
         return values[:, 0]
 
+    def head_inputs(self, last: mx.array) -> mx.array:
+        """Return what the head's last linear layer makes rewards of, (N, W): W is D, or the width
+        of an mlp.
+        """
+        states = last.astype(mx.float32)
+        for layer in [] if isinstance(self.head, nn.Linear) else self.head.layers[:-1]:
+            states = layer(states)
+        return states
+
+    @property
+    def last_layer(self) -> nn.Linear:
+        """The last linear layer: the head itself, or that of an mlp."""
+        return self.head if isinstance(self.head, nn.Linear) else self.head.layers[-1]
+
     def shift(self, amount: float) -> None:
         """Add ``amount`` to every reward; margins stay as they are."""
-        last = self.head if isinstance(self.head, nn.Linear) else self.head.layers[-1]
-        last.bias = last.bias + amount
+        self.last_layer.bias = self.last_layer.bias + amount
 
 
 def with_weights(network: RewardNetwork, weights: dict[str, Any]) -> RewardNetwork:

@@ -1,19 +1,27 @@
 """Fit the calibrator on the valid split; ranking and accuracy stay as they are."""
 
 import dataclasses
+from collections.abc import Hashable, Sequence
+
+import numpy as np
 
 from mlx_reward.config.calibrate import CalibrateSettings
 from mlx_reward.config.reader import read_section
+from mlx_reward.data.valid_parts import chooses
 from mlx_reward.engine.ensemble import mean_and_deviation
 from mlx_reward.engine.load import load
 from mlx_reward.evaluation.calibration import FITS
 from mlx_reward.evaluation.calibration_null import ece_or_none
 from mlx_reward.evaluation.cross_validation import compared
 from mlx_reward.evaluation.metrics import accuracy, nll
+from mlx_reward.evaluation.risk_control import Promises
 from mlx_reward.evaluation.shift import by_cluster
+from mlx_reward.evaluation.uncertainty import save
 from mlx_reward.evaluation.warnings import valid_warning
 from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.pipeline.tokenized import tokenized
+from mlx_reward.pipeline.uncertainty import fit_uncertainty
+from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.files import write_json
 
 
@@ -22,7 +30,11 @@ def main() -> None:
 
 
 def calibrate(settings: CalibrateSettings, paths: Paths) -> None:
-    """Fit the calibrator to the margins of valid, and write it with its metrics."""
+    """Fit the calibrator to the margins of valid, and write it with its metrics.
+
+    Beside it goes what promises are tested on, and how unsure the model is, which is fitted to
+    train.
+    """
     bins = settings.ece_bins
     model = load(paths.reward_model, paths.base)
     valid = tokenized(paths.valid, model.renderer)
@@ -49,7 +61,10 @@ def calibrate(settings: CalibrateSettings, paths: Paths) -> None:
         "members": members,
         "margins": by_cluster(margins, clusters),
         "valid_accuracy": metrics["valid_accuracy"],
+        "promises": dataclasses.asdict(promises(margins, clusters)),
     }
+    uncertainty = fit_uncertainty(model.ensemble, tokenized(paths.train, model.renderer), valid)
+    save(paths.uncertainty, uncertainty)
     write_json(paths.calibration, calibration)
     for line in valid.warnings():
         print(line)
@@ -57,3 +72,16 @@ def calibrate(settings: CalibrateSettings, paths: Paths) -> None:
     warning = valid_warning(metrics["valid_accuracy"])
     if warning is not None:
         print(f"warning: {warning}")
+
+
+def promises(margins: Array, clusters: Sequence[Hashable]) -> Promises:
+    """Return the margins (P,) of the part that chose the checkpoint, and of the other.
+
+    The temperature may be fitted to both: what is decided depends on margins alone.
+    """
+    choosing = chooses(clusters)
+    parts = [
+        by_cluster(margins[part], [clusters[i] for i in np.flatnonzero(part).tolist()])
+        for part in (choosing, ~choosing)
+    ]
+    return Promises(*parts)

@@ -1,6 +1,5 @@
 """Read raw preferences, check every row, write pairs."""
 
-import tempfile
 from pathlib import Path
 
 from mlx_reward.config.data import DataSettings
@@ -20,7 +19,7 @@ from mlx_reward.data.ratings import Ratings
 from mlx_reward.data.sources.source import open_source
 from mlx_reward.data.stats import DataStats, agreement_metrics, set_aside_counts
 from mlx_reward.pipeline.paths import PARAMS, Paths
-from mlx_reward.utils.files import write_json, write_jsonl
+from mlx_reward.utils.files import scratch_folder, write_json, write_jsonl
 
 
 def main() -> None:
@@ -39,11 +38,11 @@ def write_pairs(settings: DataSettings, group_by: str | None, paths: Paths) -> N
     source = open_source(settings)
     paths.pairs.parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(dir=paths.pairs.parent, prefix=".data.") as scratch,
-        Ratings(Path(scratch)) as ratings,
+        scratch_folder(paths.pairs.parent / ".data.tmp") as scratch,
+        Ratings(scratch) as ratings,
     ):
         rows = rename(source.rows, settings.columns)
-        found = gather(ingest(rows, converter(source.format), group_by, ratings), Path(scratch))
+        found = gather(ingest(rows, converter(source.format), group_by, ratings), scratch)
         refuse_if_bad(found, settings)
         stats = DataStats()
         count = write_jsonl(paths.pairs, (pair.to_row() for pair in stats.count(resolve(found))))

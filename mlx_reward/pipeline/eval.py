@@ -5,16 +5,18 @@ from typing import Any
 
 from mlx_reward.config.eval import EvalSettings
 from mlx_reward.config.reader import read_section
+from mlx_reward.data.dataset import PreferenceDataset
 from mlx_reward.data.pair import read_pairs
 from mlx_reward.engine.ensemble import mean_and_deviation
 from mlx_reward.engine.load import load
 from mlx_reward.evaluation.baselines import bag_of_words_margins
 from mlx_reward.evaluation.benchmark_sets.measure import measure, names
-from mlx_reward.evaluation.calibration import Calibrator
+from mlx_reward.evaluation.calibrator import Calibrator
 from mlx_reward.evaluation.metric_table import compute
 from mlx_reward.evaluation.plot_rows import plot_rows
 from mlx_reward.evaluation.predictions import Predictions, reward_rows
 from mlx_reward.evaluation.probes import probes
+from mlx_reward.evaluation.risk_control import Promises
 from mlx_reward.evaluation.robustness import robustness
 from mlx_reward.evaluation.warnings import warnings
 from mlx_reward.pipeline.paths import PARAMS, Paths
@@ -28,9 +30,13 @@ def main() -> None:
     evaluate(read_section(PARAMS, "eval", EvalSettings), Paths())
 
 
-def evaluate(settings: EvalSettings, paths: Paths) -> None:
-    """Score the test split, probes and benchmark sets, and write what they show."""
-    calibration = read_json(paths.calibration, "run `dvc repro calibrate`")
+def evaluate(settings: EvalSettings, paths: Paths, baseline: bool = True) -> dict[str, Any]:
+    """Score the test split, probes and benchmark sets; write what they show, return the metrics.
+
+    ``baseline`` compares the model with a bag of words that is fitted on the train split.
+    """
+    remedy = "run `dvc repro calibrate`, or `mlx-reward calibrate` where there is no project"
+    calibration = read_json(paths.calibration, remedy)
     model = load(paths.reward_model, paths.base)
     renderer = model.renderer
 
@@ -47,9 +53,10 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
         bins=settings.ece_bins,
         member_rewards=member_rewards,
         member_calibrators=tuple(Calibrator.read(member) for member in calibration["members"]),
-        baseline_margins=bag_of_words_margins(read_pairs(paths.train), test.pairs),
+        baseline_margins=_baseline_margins(paths, test) if baseline else None,
         valid_margins=calibration["margins"],
         valid_accuracy=calibration.get("valid_accuracy"),
+        promises=Promises.read(calibration.get("promises", {})),
     )
     metrics = compute(predictions)
     probe_metrics, examples = robustness(probes(test.pairs, settings.probes), renderer, score)
@@ -81,6 +88,11 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
                 f"warning: {name}: {found['unusable']} rows are not measured; "
                 f"the first: {found['unusable_first']}"
             )
+    return metrics
+
+
+def _baseline_margins(paths: Paths, test: PreferenceDataset) -> Array:
+    return bag_of_words_margins(read_pairs(paths.train), test.pairs)
 
 
 def _caption(metrics: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ class Paths:
     base: Path = Path("checkpoints/sft_merged_model")
     reward_model: Path = Path("checkpoints/rm_model_bt")
     calibration: Path = Path("checkpoints/calibration.json")
+    uncertainty: Path = Path("checkpoints/uncertainty.safetensors")
     test_rewards: Path = Path("checkpoints/test_rewards.jsonl")
     probe_examples: Path = Path("checkpoints/probe_examples.jsonl")
 
@@ -31,6 +32,23 @@ class Paths:
     def below(cls, folder: Path) -> "Paths":
         """Return the same paths in another folder than the current one."""
         return cls(**{field.name: folder / str(field.default) for field in fields(cls)})
+
+    @classmethod
+    def beside(cls, reward_model: Path, **others: Path) -> "Paths":
+        """Return the paths of a command without a project, where what is made of the model in the
+        folder ``reward_model`` lies beside it; ``others`` are paths that the command was given.
+        """
+        folder = reward_model.parent
+        given = {"reward_model": reward_model, "metrics": folder / "metrics"} | others
+        return cls(
+            calibration=folder / "calibration.json",
+            test_rewards=folder / "test_rewards.jsonl",
+            probe_examples=folder / "probe_examples.jsonl",
+            plots=given["metrics"] / "plots",
+            live=given["metrics"] / "live",
+            report=given["metrics"] / "report.html",
+            **given,
+        )
 
     def training_run(self, member: int) -> Path:
         """Return where a member's training is kept while it lasts, to resume it.

@@ -7,15 +7,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib import resources
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 from mlx_reward.config.reader import DEFAULTS
 from mlx_reward.pipeline.run import STAGES
 from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.install import missing_extra, requirement
 
-PACKAGE = "mlx-reward"
-BACKENDS = {"mlx-cpu": "cpu", "mlx-cuda-12": "cuda"}  # packages, and the extras that ask for them
 TEMPLATE = resources.files("mlx_reward.pipeline") / "template"
 STAGE_SCRIPT = '''\
 """Run stage {name} of dvc.yaml, as ``python -m stages.{name}``."""
@@ -47,6 +46,8 @@ def create(folder: Path, data: Path | None, base: str | None) -> None:
         raise InputError(f"{folder / clashes[0]} exists already; name an empty or new folder")
     if shutil.which("git") is None:
         raise InputError("git is not installed; DVC keeps a project's versions in it")
+    if find_spec("dvc") is None:
+        raise InputError(str(missing_extra("dvc")))
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,7 @@ def _files(data: Path | None, base: str | None) -> dict[str, str]:
     return {
         "dvc.yaml": (TEMPLATE / "dvc.yaml").read_text(encoding="utf-8"),
         "params.yaml": _params(data, base),
-        "requirements.txt": f"{requirement()}\n",
+        "requirements.txt": requirement("pipeline") + "\n",
         ".gitignore": IGNORED_BY_GIT,
         "data/raw/.gitignore": "*\n!.gitignore\n!README.md\n",
         "data/raw/README.md": RAW_README,
@@ -90,40 +91,6 @@ def _with_source(params: str, section: str, source: str) -> str:
     plain = re.fullmatch(r"[\w./-]+", source)
     value = source if plain else json.dumps(source, ensure_ascii=False)  # JSON is YAML too
     return line.sub(lambda match: match[1] + value, params)
-
-
-def requirement() -> str:
-    """Return the line of a requirements.txt that installs this package as it is installed here.
-
-    It names the wheel, repository or folder that pip recorded in direct_url.json (PEP 610), or the
-    version where the package came from an index, and the extra of MLX's backend.
-    """
-    installed = distribution(PACKAGE)
-    extras = [extra for package, extra in BACKENDS.items() if _is_installed(package)]
-    name = f"{PACKAGE}[{','.join(extras)}]" if extras else PACKAGE
-    recorded = installed.read_text("direct_url.json")
-    if recorded is None:
-        return f"{name}=={installed.version}"
-    return _from_direct_url(name, json.loads(recorded))
-
-
-def _from_direct_url(name: str, direct_url: dict[str, object]) -> str:
-    url = str(direct_url["url"])
-    vcs, archive = direct_url.get("vcs_info"), direct_url.get("archive_info")
-    if isinstance(vcs, dict):
-        return f"{name} @ {vcs['vcs']}+{url}@{vcs['commit_id']}"
-    if isinstance(archive, dict) and archive.get("hashes"):
-        kind, value = next(iter(archive["hashes"].items()))
-        return f"{name} @ {url}#{kind}={value}"
-    return f"{name} @ {url}"
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        distribution(package)
-    except PackageNotFoundError:
-        return False
-    return True
 
 
 def _run(command: Sequence[str], folder: Path, check: bool = True) -> int:

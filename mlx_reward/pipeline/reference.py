@@ -3,10 +3,26 @@ remote.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlx_reward.pipeline.git import git, versions_of
+from mlx_reward.pipeline.paths import Paths
 from mlx_reward.utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run of another revision: its metrics/eval.json and its test rewards.
+
+    Where these cannot be had, there are none, and ``missing`` says why.
+    """
+
+    revision: str
+    metrics: dict[str, Any]
+    rewards: list[dict[str, Any]]
+    missing: str = ""
 
 
 def rewards_of(revision: str, test_rewards: Path) -> list[dict[str, Any]]:
@@ -25,3 +41,28 @@ def rewards_of(revision: str, test_rewards: Path) -> list[dict[str, Any]]:
             f"gate.against: the test rewards of {revision} cannot be read ({reason}); "
             "try `dvc fetch`"
         ) from None
+
+
+def run_of(revision: str, paths: Paths) -> EarlierRun:
+    """Return the run of ``revision``, which gate.against names; InputError without its rewards."""
+    text = git(Path(), "show", f"{revision}:./{paths.metrics / 'eval.json'}")
+    metrics = {} if text is None else json.loads(text)
+    return EarlierRun(revision, metrics, rewards_of(revision, paths.test_rewards))
+
+
+def last_run(metrics: dict[str, Any], paths: Paths) -> EarlierRun | None:
+    """Return the last committed run whose figures are not those of ``metrics``.
+
+    Committing this run does not change the answer. None where there is no other run.
+    """
+    for revision, text in versions_of(Path(), paths.metrics / "eval.json"):
+        earlier = json.loads(text)
+        if earlier == metrics:
+            continue
+        try:
+            return EarlierRun(revision, earlier, rewards_of(revision, paths.test_rewards))
+        except InputError:
+            return EarlierRun(
+                revision, earlier, [], "its test rewards are not in DVC's cache; try `dvc fetch`"
+            )
+    return None

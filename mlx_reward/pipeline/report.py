@@ -1,20 +1,25 @@
-"""Write metrics/report.html: the verdict, metrics, charts and every test pair on one page."""
+"""Write metrics/report.html: the verdict, its evidence and every test pair on one page."""
 
 from typing import Any
 
 from mlx_reward.config.gate import GateSettings
 from mlx_reward.config.reader import read_section
+from mlx_reward.config.report import ReportSettings
 from mlx_reward.data.pair import read_pairs
 from mlx_reward.evaluation.gate import gate_verdict
 from mlx_reward.evaluation.warnings import warnings
 from mlx_reward.pipeline.paths import PARAMS, Paths
-from mlx_reward.pipeline.reference import rewards_of
+from mlx_reward.pipeline.provenance import provenance
+from mlx_reward.pipeline.reference import last_run, run_of
+from mlx_reward.report.comparison import Earlier
 from mlx_reward.report.page import ReportData, page
+from mlx_reward.report.provenance import Provenance
 from mlx_reward.utils.files import read_json, read_jsonl, whole_file
 
 PLOTS = (
     "reliability_before",
     "reliability_after",
+    "rewards",
     "margins",
     "coverage",
     "subset_accuracy",
@@ -25,15 +30,21 @@ PLOTS = (
 
 
 def main() -> None:
-    write_report(read_section(PARAMS, "gate", GateSettings), Paths())
+    paths = Paths()
+    bars = read_section(PARAMS, "gate", GateSettings)
+    settings = read_section(PARAMS, "report", ReportSettings)
+    write_report(bars, settings, provenance(PARAMS, paths), paths)
 
 
-def write_report(bars: GateSettings, paths: Paths) -> None:
-    """Write the page with the verdict on the ``bars``."""
+def write_report(
+    bars: GateSettings, settings: ReportSettings, origin: Provenance, paths: Paths
+) -> None:
+    """Write the page with the verdict on the ``bars``, beside the last run that differs."""
     metrics = _metrics(paths, "eval.json")
     probes = _metrics(paths, "probes.json")
     rewards = list(read_jsonl(paths.test_rewards))
-    earlier = rewards_of(bars.against, paths.test_rewards) if bars.against is not None else []
+    against = run_of(bars.against, paths) if bars.against is not None else None
+    before = against or last_run(metrics, paths)
     report = ReportData(
         metrics=metrics,
         plots={name: _metrics(paths, f"plots/{name}.json") for name in PLOTS},
@@ -42,10 +53,15 @@ def write_report(bars: GateSettings, paths: Paths) -> None:
         probes=probes,
         examples=list(read_jsonl(paths.probe_examples)),
         benchmarks=_metrics(paths, "benchmarks.json"),
-        data=[_metrics(paths, "data.json"), _metrics(paths, "split.json")],
-        verdict=gate_verdict(metrics, rewards, earlier, bars),
+        data=_metrics(paths, "data.json"),
+        split=_metrics(paths, "split.json"),
+        training=_metrics(paths, "train.json"),
+        bars=bars,
+        verdict=gate_verdict(metrics, rewards, against.rewards if against else [], bars),
         warnings=warnings(metrics, probes),
-        earlier={row["id"]: row["logit"] for row in earlier},
+        provenance=origin,
+        earlier=Earlier(**vars(before)) if before else None,
+        texts=settings.texts,
     )
     with whole_file(paths.report) as temporary:
         temporary.write_text(page(report), encoding="utf-8")

@@ -1,9 +1,8 @@
 """Split pairs into train, valid and test, which share no prompt, near duplicate or group."""
 
-import tempfile
 from collections import Counter
 from itertools import chain
-from pathlib import Path
+from typing import Any
 
 from mlx_reward.config.reader import read_section
 from mlx_reward.config.split import SplitSettings
@@ -21,7 +20,7 @@ from mlx_reward.data.splitting.deal import deal_pairs
 from mlx_reward.data.splitting.plan import SPLITS, SplitPlan, plan_splits
 from mlx_reward.evaluation.plot_rows import length_rows
 from mlx_reward.pipeline.paths import PARAMS, Paths
-from mlx_reward.utils.files import write_json
+from mlx_reward.utils.files import scratch_folder, write_json
 from mlx_reward.utils.progress import bar
 
 NO_LIMIT = 1 << 20  # tokens: lengths are counted before anything is cut
@@ -30,11 +29,17 @@ NO_LIMIT = 1 << 20  # tokens: lengths are counted before anything is cut
 def main() -> None:
     settings = read_section(PARAMS, "split", SplitSettings)
     max_seq_length = read_section(PARAMS, "train", TrainSettings).max_seq_length
-    split(settings, max_seq_length, Paths())
+    paths = Paths()
+    metrics = split(settings, paths)
+    sample = even_sample(iterate_pairs(paths.train), metrics["train_pairs"])
+    lengths = token_lengths(sample, load_renderer(paths.base, NO_LIMIT))
+    metrics |= token_metrics(lengths, max_seq_length)
+    write_json(paths.metrics / "split.json", metrics)
+    write_json(paths.plots / "tokens.json", length_rows(lengths))
 
 
-def split(settings: SplitSettings, max_seq_length: int, paths: Paths) -> None:
-    """Write the three files of pairs, and how they compare with each other and the limit."""
+def split(settings: SplitSettings, paths: Paths) -> dict[str, Any]:
+    """Write the three files of pairs, and return how they compare with each other."""
     unread: Counter[str] = Counter()
     plan = _plan(settings, paths, unread)
     outputs = (paths.train, paths.valid, paths.test)
@@ -43,15 +48,11 @@ def split(settings: SplitSettings, max_seq_length: int, paths: Paths) -> None:
         even_sample(iterate_pairs(path), size)
         for path, size in zip(outputs, sizes.values(), strict=True)
     )
-    lengths = token_lengths(train, load_renderer(paths.base, NO_LIMIT))
     metrics = (
         {f"{name}_pairs": size for name, size in sizes.items()}
         | plan.metrics
-        | token_metrics(lengths, max_seq_length)
         | {"vocabulary_overlap": vocabulary_overlap(train, test)}
     )
-    write_json(paths.metrics / "split.json", metrics)
-    write_json(paths.plots / "tokens.json", length_rows(lengths))
     print(", ".join(f"{size} pairs in {name}" for name, size in sizes.items()))
     print(
         f"{metrics['groups']} groups of {metrics['prompts']} prompts; "
@@ -62,6 +63,7 @@ def split(settings: SplitSettings, max_seq_length: int, paths: Paths) -> None:
     for source, rows in unread.items():
         if rows:
             print(f"warning: split.exclude: no prompt was found in {rows} rows of {source}")
+    return metrics
 
 
 def _plan(settings: SplitSettings, paths: Paths, unread: Counter[str]) -> SplitPlan:
@@ -70,5 +72,5 @@ def _plan(settings: SplitSettings, paths: Paths, unread: Counter[str]) -> SplitP
         total = sum(1 for _ in file)
     pairs = bar(iterate_pairs(paths.pairs), total=total, what="prompts", unit="pair")
     excluded = chain.from_iterable(read_prompts(source, unread) for source in settings.exclude)
-    with tempfile.TemporaryDirectory(dir=paths.pairs.parent, prefix=".split.") as scratch:
-        return plan_splits(pairs, excluded, settings, Path(scratch))
+    with scratch_folder(paths.pairs.parent / ".split.tmp") as scratch:
+        return plan_splits(pairs, excluded, settings, scratch)

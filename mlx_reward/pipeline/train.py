@@ -44,7 +44,7 @@ def train(settings: TrainSettings, paths: Paths) -> None:
     data_parallel = DataParallel.init()
     renderer = load_renderer(paths.base, settings.max_seq_length)
     training = tokenized(paths.train, renderer)
-    valid = tokenized(paths.valid, renderer)
+    valid = tokenized(paths.valid, renderer, choosing_alone=True)
     if renderer.template_date:
         print(
             "note: the chat template prints today's date; every text gets "

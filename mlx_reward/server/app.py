@@ -13,7 +13,16 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from mlx_reward.inference.reward_model import RewardModel
-from mlx_reward.server.compatible_routes import add_compatible_routes
+from mlx_reward.server.contracts import (
+    llama_factory,
+    openrlhf,
+    predict,
+    rerank,
+    sglang,
+    slime,
+    vllm,
+)
+from mlx_reward.server.contracts.served import Served
 from mlx_reward.server.errors import STATUSES, add_error_handlers
 from mlx_reward.server.limits import BearerToken, Bodies, KnownHosts
 from mlx_reward.server.metrics import CountRequests, Metrics
@@ -21,6 +30,7 @@ from mlx_reward.server.page import add_page
 from mlx_reward.server.routes import add_routes
 from mlx_reward.server.scorer import Scorer
 
+CONTRACTS = (openrlhf, llama_factory, rerank, predict, vllm, sglang, slime)
 LAST_BATCH_SECONDS = 0.5  # that the process waits for a batch whose clients have their answer
 
 
@@ -87,7 +97,9 @@ def create_app(
     app.add_middleware(CountRequests, metrics=metrics)
     add_error_handlers(app)
     metrics.add_route(app)
-    add_routes(app, model, name, scorer)
-    add_compatible_routes(app, model, name, scorer)
+    served = Served(model, name, scorer)
+    add_routes(app, served)
+    for contract in CONTRACTS:
+        contract.add_routes(app, served)
     add_page(app)
     return Application(app, scorer, stopping)

@@ -14,7 +14,7 @@ import numpy as np
 from mlx_reward.inference.reward_model import EncodedText
 from mlx_reward.utils.arrays import Array
 
-Scores = tuple[Array, Array]  # rewards (N,) and their uncertainties (N,)
+Scores = tuple[Array, ...]  # rewards (N,), their uncertainties (N,), and what else is known
 
 
 class Stopping(Exception):
@@ -31,8 +31,7 @@ class _Job:
         self.texts = texts
         self.pieces = deque(pieces)
         self.unanswered = len(pieces)
-        self.rewards = np.zeros(len(texts))
-        self.uncertainties = np.zeros(len(texts))
+        self.columns: Scores = (np.zeros(len(texts)), np.zeros(len(texts)))
         self.scores: Future[Scores] = Future()
 
 
@@ -65,7 +64,7 @@ class Batcher:
         """
         job = _Job(texts, pieces)
         if not pieces:
-            job.scores.set_result((job.rewards, job.uncertainties))
+            job.scores.set_result(job.columns)
             return job.scores
         with self._changed:
             if self._closed:
@@ -135,7 +134,7 @@ class Batcher:
     def _answer(self, batch: list[_Piece]) -> None:
         """Score the pieces together; where that fails, each alone, for the fault may be one's."""
         try:
-            rewards, uncertainties = self._score([job.texts[i] for job, ids in batch for i in ids])
+            columns = self._score([job.texts[i] for job, ids in batch for i in ids])
         except Exception as error:  # the thread goes on; the client gets the error
             if len(batch) > 1:
                 for piece in batch:
@@ -147,16 +146,18 @@ class Batcher:
         start = 0
         for job, ids in batch:
             end = start + len(ids)
-            self._fill(job, ids, rewards[start:end], uncertainties[start:end])
+            self._fill(job, ids, tuple(column[start:end] for column in columns))
             start = end
 
-    def _fill(self, job: _Job, ids: list[int], rewards: Array, uncertainties: Array) -> None:
-        job.rewards[ids] = rewards
-        job.uncertainties[ids] = uncertainties
+    def _fill(self, job: _Job, ids: list[int], columns: Scores) -> None:
+        while len(job.columns) < len(columns):
+            job.columns = (*job.columns, np.zeros(len(job.texts)))
+        for whole, part in zip(job.columns, columns, strict=True):
+            whole[ids] = part
         job.unanswered -= 1
         if job.unanswered == 0:
             with self._changed:
-                self._settle(job, (job.rewards, job.uncertainties))
+                self._settle(job, job.columns)
 
     def _settle(self, job: _Job, outcome: Scores | Exception) -> None:
         """Give a job its answer, unless it has one or its client has gone."""

@@ -3,6 +3,7 @@
 What was sent is never repeated in full. ``STATUSES`` documents each status in /openapi.json.
 """
 
+import re
 from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
@@ -59,7 +60,7 @@ def add_error_handlers(app: FastAPI) -> None:
             return _error_answer("send JSON, and the header Content-Type: application/json", 422)
         reasons = []
         for details in error.errors()[:MAX_REASONS]:
-            field = ".".join(str(part) for part in details["loc"][1:]) or "body"
+            field = ".".join(_names(details["loc"][1:])) or "body"
             reasons.append(f"{field:.80}: {details['msg']}")
         return _error_answer("; ".join(reasons), 422)
 
@@ -82,6 +83,11 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def our_fault(_: Request, error: Exception) -> JSONResponse:
         return _error_answer("the server failed; its log says why", 500)
+
+
+def _names(place: tuple[int | str, ...]) -> list[str]:
+    """Return the fields on the way to ``place``, without the kind of a request, as in "<own>"."""
+    return [str(part) for part in place if not re.fullmatch("<.*>", str(part))]
 
 
 def _error_answer(

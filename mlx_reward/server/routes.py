@@ -4,13 +4,15 @@ Each builds texts from its request, awaits their rewards and fills its answer.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI
+from pydantic import Discriminator, Tag
 
+from mlx_reward.evaluation.distance import is_far, mostly_far
 from mlx_reward.inference.penalty import penalize
 from mlx_reward.inference.reward_model import EncodedText, RewardModel
-from mlx_reward.server.contracts import (
+from mlx_reward.server.contracts.own import (
     CompareAnswer,
     CompareRequest,
     Place,
@@ -19,12 +21,31 @@ from mlx_reward.server.contracts import (
     ScoreAnswer,
     ScoreRequest,
 )
-from mlx_reward.server.scorer import Scorer
+from mlx_reward.server.contracts.served import Served
+from mlx_reward.server.contracts.vllm import (
+    FIRST_NAMES,
+    SECOND_NAMES,
+    ScorePairsAnswer,
+    ScorePairsRequest,
+    score_pairs,
+)
 from mlx_reward.utils.errors import InputError
 
 
-def add_routes(app: FastAPI, model: RewardModel, name: str, scorer: Scorer) -> None:
-    """Add the routes to ``app``; ``name`` is the model's name in answers."""
+def _kind(body: Any) -> str:
+    names = {*FIRST_NAMES.choices, *SECOND_NAMES.choices}
+    return "<vllm>" if isinstance(body, dict) and names & body.keys() else "<own>"
+
+
+AnyScoreRequest = Annotated[
+    Annotated[ScoreRequest, Tag("<own>")] | Annotated[ScorePairsRequest, Tag("<vllm>")],
+    Discriminator(_kind),
+]
+
+
+def add_routes(app: FastAPI, served: Served) -> None:
+    """Add the routes to ``app``."""
+    model, name, scorer = served.model, served.name, served.scorer
 
     @app.get("/health")
     async def health() -> dict[str, Any]:
@@ -32,14 +53,22 @@ def add_routes(app: FastAPI, model: RewardModel, name: str, scorer: Scorer) -> N
         return {"status": "ok", "model": name, "waiting": scorer.waiting}
 
     @app.post("/score")
-    async def score(request: ScoreRequest) -> ScoreAnswer:
-        """Return rewards of responses to prompts, or of whole conversations."""
+    async def score(request: AnyScoreRequest) -> ScoreAnswer | ScorePairsAnswer:
+        """Return rewards of responses to prompts, or of whole conversations.
+
+        A request of vLLM's, with text_1 and text_2, gets its answer.
+        """
+        if isinstance(request, ScorePairsRequest):
+            return await score_pairs(served, request)
         count = _count(request)
-        rewards, uncertainties = await scorer.score(_encode(model, request), count)
-        rewards = penalize(rewards, uncertainties, request.uncertainty_penalty)
+        scores = await scorer.score_details(_encode(model, request), count)
+        rewards = penalize(scores.rewards, scores.uncertainties, request.uncertainty_penalty)
+        distances = None if model.uncertainty is None else scores.distances.tolist()
         return ScoreAnswer(
             rewards=model.normalized(rewards, request.normalize).tolist(),
-            uncertainties=uncertainties.tolist(),
+            uncertainties=scores.uncertainties.tolist(),
+            distances=distances,
+            warning=mostly_far(sum(map(is_far, distances or [])), count),
         )
 
     @app.post("/rank")

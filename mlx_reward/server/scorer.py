@@ -9,8 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from mlx_reward.inference.reward_model import EncodedText, RewardModel, require_finite
-from mlx_reward.server.batching import Batcher, Scores, Stopping
+from mlx_reward.inference.reward_model import (
+    EncodedText,
+    RewardModel,
+    require_finite_scores,
+)
+from mlx_reward.inference.scores import Scores
+from mlx_reward.server.batching import Batcher, Stopping
+from mlx_reward.utils.arrays import Array
 
 T = TypeVar("T")
 SLICE = 0.02  # seconds that one request encodes before another has its turn
@@ -36,7 +42,7 @@ class Scorer:
         self._waiting = 0
         self._stopping = False
         self._closed = False
-        self._batcher = Batcher(model.score_tokens, model.batch_tokens, wait)
+        self._batcher = Batcher(model.scores, model.batch_tokens, wait)
         self._encoding = ThreadPoolExecutor(1, "encoding")  # a tokenizer is not thread-safe
 
     @property
@@ -44,8 +50,13 @@ class Scorer:
         """Texts that were accepted and are not answered yet."""
         return self._waiting
 
-    async def score(self, texts: Iterable[EncodedText], count: int) -> Scores:
-        """Return rewards (N,) and uncertainties (N,) of ``texts``, which are ``count``.
+    async def score(self, texts: Iterable[EncodedText], count: int) -> tuple[Array, Array]:
+        """Return rewards (N,) and uncertainties (N,) of ``texts``, which are ``count``."""
+        scores = await self.score_details(texts, count)
+        return scores.rewards, scores.uncertainties
+
+    async def score_details(self, texts: Iterable[EncodedText], count: int) -> Scores:
+        """Return the same with the parts of the uncertainties, and distances.
 
         They are encoded as they are drawn from the iterable, on another thread. They count as
         waiting before that. Raises TooManyTexts, Busy or Stopping where they cannot wait, and
@@ -56,7 +67,7 @@ class Scorer:
         try:
             encoded, pieces = await self._encode(iter(texts))
             scores = await asyncio.wrap_future(self._batcher.submit(encoded, pieces))
-            return require_finite(scores)
+            return require_finite_scores(Scores.of_columns(scores))
         finally:
             self._waiting -= count
 

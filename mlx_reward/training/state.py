@@ -14,6 +14,7 @@ import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
 
 from mlx_reward.model.checkpoint import Tree
+from mlx_reward.training.step import StepResult
 from mlx_reward.utils import tensors
 from mlx_reward.utils.files import whole_file
 
@@ -24,7 +25,7 @@ SMOOTHED_STEPS = 20  # over which curves average loss and accuracy
 
 @dataclass(frozen=True)
 class Evaluation:
-    """NLL and accuracy on valid after ``step`` optimizer steps, at temperature 1.
+    """NLL, accuracy and mean margin on valid after ``step`` optimizer steps, at temperature 1.
 
     The NLL is under labels such as training minimises.
     """
@@ -32,13 +33,14 @@ class Evaluation:
     step: int
     nll: float
     accuracy: float
+    margin: float = 0.0
 
 
 @dataclass
 class LogHistory:
-    """What a run has logged: a loss and an accuracy for each step, and the evaluations.
+    """What a run has logged: lists with a number for each step, and the evaluations.
 
-    A step is skipped where its loss or gradient is not finite; it has no loss and no accuracy.
+    A step is skipped where its loss or gradient is not finite; no list has a number of it.
     """
 
     losses: list[float] = field(default_factory=list)
@@ -46,6 +48,9 @@ class LogHistory:
     evaluations: list[Evaluation] = field(default_factory=list)
     skipped: int = 0
     skipped_in_a_row: int = 0
+    margins: list[float] = field(default_factory=list)
+    grad_norms: list[float] = field(default_factory=list)
+    learning_rates: list[float] = field(default_factory=list)
 
     @property
     def best(self) -> Evaluation:
@@ -57,10 +62,13 @@ class LogHistory:
         """The number of evaluations after the best one."""
         return len(self.evaluations) - 1 - self.evaluations.index(self.best)
 
-    def add_step(self, loss: float, accuracy: float) -> None:
+    def add_step(self, result: StepResult) -> None:
         """Log a step that updated the model."""
-        self.losses.append(loss)
-        self.accuracies.append(accuracy)
+        self.losses.append(result.loss)
+        self.accuracies.append(result.accuracy)
+        self.margins.append(result.margin)
+        self.grad_norms.append(result.grad_norm)
+        self.learning_rates.append(result.learning_rate)
         self.skipped_in_a_row = 0
 
     def add_skipped(self) -> None:
@@ -82,7 +90,10 @@ class LogHistory:
         }
 
     def curve(self) -> list[dict[str, float | int]]:
-        """Return a row for each step for plots, its loss and accuracy averaged over 20 steps."""
+        """Return a row for each step for plots, in the names of TRL's logs.
+
+        All but the learning rate are averaged over 20 steps.
+        """
         return [{"step": step, **self._means(step)} for step in range(1, len(self.losses) + 1)]
 
     def evaluation_curve(self) -> list[dict[str, float | int]]:
@@ -100,6 +111,7 @@ class LogHistory:
             if evaluation.step == step:
                 logged["valid/nll"] = evaluation.nll
                 logged["valid/accuracy"] = evaluation.accuracy
+                logged["valid/margin"] = evaluation.margin
         return logged
 
     def replay(self, log: Callable[[int, dict[str, float]], None]) -> None:
@@ -119,10 +131,14 @@ class LogHistory:
 
     def _means(self, step: int) -> dict[str, float]:
         recent = slice(max(0, step - SMOOTHED_STEPS), step)
-        return {
-            "loss": float(np.mean(self.losses[recent])),
-            "accuracy": float(np.mean(self.accuracies[recent])),
+        logged = {
+            "loss": self.losses[recent],
+            "accuracy": self.accuracies[recent],
+            "margin": self.margins[recent],
+            "grad_norm": self.grad_norms[recent],
+            "learning_rate": self.learning_rates[step - 1 : step],
         }
+        return {name: float(np.mean(values)) for name, values in logged.items() if values}
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,17 @@ ValueAndGrad = Callable[[RewardNetwork, Batch], tuple[tuple[mx.array, mx.array],
 
 @dataclass(frozen=True)
 class StepResult:
-    """Mean loss and accuracy of the step's pairs; a step that is not ``finite`` updates nothing."""
+    """Mean loss, accuracy and margin of the step's pairs, and the update.
+
+    ``grad_norm`` is the length of the gradient before it was clipped. A step that is not ``finite``
+    updates nothing.
+    """
 
     loss: float
     accuracy: float
+    margin: float
+    grad_norm: float
+    learning_rate: float
     finite: bool
 
 
@@ -58,18 +65,22 @@ def make_train_step(
         own_pairs = shares(pair_ids, units, data_parallel.size)[data_parallel.rank]
         batches = [collate(training, part) for part in parts(own_pairs, units, batch_size)]
         own_sums = _accumulate(value_and_grad, network, batches, pairs_in_step=len(pair_ids))
-        loss, correct, gradients = data_parallel.all_sum(own_sums)
+        loss, correct, margins, gradients = data_parallel.all_sum(own_sums)
         gradients, norm = optim.clip_grad_norm(gradients, max_grad_norm or math.inf)
-        mx.eval(loss, correct, norm, gradients)  # the one time that the host waits for the device
-        result = StepResult(
-            loss=float(loss),
-            accuracy=float(correct) / len(pair_ids),
-            finite=math.isfinite(float(loss)) and math.isfinite(float(norm)),
-        )
-        if result.finite:
+        # Here the host waits for the device; it prepares the next batch while the update runs.
+        mx.eval(loss, correct, margins, norm, gradients)
+        finite = math.isfinite(float(loss)) and math.isfinite(float(norm))
+        if finite:
             optimizer.update(network, gradients)
             mx.async_eval(network.trainable_parameters(), optimizer.state)
-        return result
+        return StepResult(
+            loss=float(loss),
+            accuracy=float(correct) / len(pair_ids),
+            margin=float(margins) / len(pair_ids),
+            grad_norm=float(norm),
+            learning_rate=float(optimizer.learning_rate),  # which the update set
+            finite=finite,
+        )
 
     return train_step
 
@@ -97,25 +108,26 @@ def _make_value_and_grad(
 
 def _accumulate(
     value_and_grad: ValueAndGrad, network: RewardNetwork, batches: list[Batch], pairs_in_step: int
-) -> tuple[mx.array, mx.array, Any]:
-    """Return loss, number of correct pairs, and gradient of the loss, of all ``batches``.
+) -> tuple[mx.array, mx.array, mx.array, Any]:
+    """Return loss, number of correct pairs, sum of margins and gradient, of all ``batches``.
 
     Each batch is weighted by its share of the step's pairs. A correct pair has the higher reward
     for chosen; a tie counts one half.
     """
-    loss = correct = mx.array(0.0)
+    loss = correct = sum_of_margins = mx.array(0.0)
     total: Any = None
     for batch in batches:
-        if total is not None:
-            mx.eval(loss, correct, total)  # so that one batch's graph is held at a time
+        if total is not None:  # evaluated, so that one batch's graph is held at a time
+            mx.eval(loss, correct, sum_of_margins, total)
         share = len(batch.chosen) / pairs_in_step
         (batch_loss, margins), gradients = value_and_grad(network, batch)
         loss = loss + share * batch_loss
         total = _add(total, gradients, share)
         correct = correct + (0.5 + 0.5 * mx.sign(margins)).sum()
+        sum_of_margins = sum_of_margins + margins.sum()
     if total is None:  # fewer pairs than processes
         total = tree_map(mx.zeros_like, network.trainable_parameters())
-    return loss, correct, total
+    return loss, correct, sum_of_margins, total
 
 
 def _add(total: Any, gradients: Any, share: float) -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.install import install_command
 
 Log = Callable[[int, dict[str, float]], None]  # called with a step and its metrics
 Kind = Literal["none", "dvclive", "wandb"]
@@ -33,8 +34,7 @@ def tracked(kind: Kind, folder: Path, settings: dict[str, Any]) -> Iterator[Log]
         if error.name != kind:
             raise
         raise InputError(
-            f"train.report_to: {kind} is not installed; "
-            f"pip install 'mlx-reward[{kind}]', or set it to none"
+            f"train.report_to: {kind} is not installed; set it to none, or {install_command(kind)}"
         ) from None
 
 

@@ -132,7 +132,7 @@ def evaluate(
     features: FrozenFeatures | None,
     data_parallel: DataParallel,
 ) -> Evaluation:
-    """Return NLL under ``labels`` (P,) and accuracy on ``valid``, at temperature 1."""
+    """Return NLL under ``labels`` (P,), accuracy and margin on ``valid``, at temperature 1."""
     rewards = engine.score(
         valid.texts,
         what="valid",
@@ -141,7 +141,12 @@ def evaluate(
         merge=data_parallel.all_sum,
     )
     margins = valid.margins(rewards)
-    return Evaluation(step=step, nll=cross_entropy(margins, labels), accuracy=accuracy(margins))
+    return Evaluation(
+        step=step,
+        nll=cross_entropy(margins, labels),
+        accuracy=accuracy(margins),
+        margin=float(np.mean(margins)),
+    )
 
 
 def _make_optimizer(settings: TrainSettings, total_steps: int) -> optim.Optimizer:
@@ -226,7 +231,7 @@ def _show(progress: Any, log_history: LogHistory, pairs: int) -> None:
 def _log_step(log_history: LogHistory, result: StepResult, step: int) -> None:
     """Log ``result``; raise InputError where too many steps in a row were not finite."""
     if result.finite:
-        log_history.add_step(result.loss, result.accuracy)
+        log_history.add_step(result)
         return
     log_history.add_skipped()
     if log_history.skipped_in_a_row == MAX_SKIPPED_IN_A_ROW:

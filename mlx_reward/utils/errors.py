@@ -29,6 +29,13 @@ def run(main: Callable[[], None]) -> int:
         where = f"{error.filename}: " if error.filename is not None else ""
         remedy = _REMEDIES.get(error.errno or 0, "mend that and run again")
         return _fail(f"{where}{error.strerror}; {remedy}")
+    except ModuleNotFoundError as error:
+        from mlx_reward.utils.install import missing_extra  # where it is needed, which is rare
+
+        line = missing_extra(error.name or "")
+        if line is None:
+            raise
+        return _fail(line)
     except MemoryError:
         return _fail("out of memory; lower train.batch_size or train.max_seq_length")
     return 0

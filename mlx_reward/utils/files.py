@@ -1,11 +1,15 @@
-"""Files that appear whole or not at all: written under a temporary name, then renamed."""
+"""Files that appear whole or not at all: written under a temporary name, then renamed.
 
+A process that is killed leaves what it had written under that name. The next one that writes the
+same file takes the name over, so that nothing is ever left twice.
+"""
+
+import fcntl
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +18,19 @@ from mlx_reward.utils.errors import InputError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; it is renamed on success, removed on any failure."""
+    """Give a temporary file beside ``path``; it is renamed on success, removed on any failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with _held(temporary, os.O_RDWR | os.O_CREAT) as descriptor:
+        os.ftruncate(descriptor, 0)
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+        finally:
+            if _is_at(descriptor, temporary):
+                temporary.unlink()
 
 
 @contextmanager
@@ -33,34 +40,91 @@ def whole_folder(path: Path) -> Iterator[Path]:
     For folders of this program's own choice; one that a user names goes through ``utils.outputs``.
     """
     path = path.resolve()  # a link stays one
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-    try:
+    with scratch_folder(_new(path)) as temporary:
+        _put_back(path)
         yield temporary
-        temporary.chmod(0o777 & ~_umask())
         _put_in_place(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Give ``path`` as an empty folder, which is removed at the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _held(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+        try:
+            _empty(path)
+            yield path
+        finally:
+            if _is_at(descriptor, path):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def recover(path: Path) -> None:
+    """Put the folder ``path`` back where a process was killed while it replaced it."""
+    path = path.resolve()
+    if path.name and _old(path).exists():
+        with scratch_folder(_new(path)):  # after a process that is just replacing it
+            _put_back(path)
+
+
+def _put_back(path: Path) -> None:
+    old = _old(path)
+    if old.exists() and not path.exists():
+        old.replace(path)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _put_in_place(new: Path, path: Path) -> None:
     """Rename ``new`` to ``path``; an old folder is removed after that, and back on a failure."""
-    old = new.with_suffix(".old")
     try:
         if path.exists():
-            path.replace(old)
+            path.replace(_old(path))
         new.replace(path)
     finally:
-        if old.exists() and not path.exists():
-            old.replace(path)
-    shutil.rmtree(old, ignore_errors=True)
+        _put_back(path)
 
 
-def _umask() -> int:
-    """Return the process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _new(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new.tmp")
+
+
+def _old(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old.tmp")
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+@contextmanager
+def _held(path: Path, flags: int) -> Iterator[int]:
+    """Hold ``path``, which is made if need be, while other processes wait; give its descriptor.
+
+    The operating system ends the lock with its process, however that ends.
+    """
+    while True:
+        if flags & os.O_DIRECTORY:
+            path.mkdir(exist_ok=True)
+        descriptor = os.open(path, flags | os.O_NOFOLLOW, 0o666)
+        try:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_at(descriptor, path):  # and not what another process has just renamed
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def write_json(path: Path, value: Any) -> None:

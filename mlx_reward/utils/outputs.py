@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlx_reward.utils.errors import InputError
-from mlx_reward.utils.files import read_json, whole_folder, write_json
+from mlx_reward.utils.files import read_json, recover, whole_folder, write_json
 
 CONTENTS = ".mlx-reward.json"  # in a written folder: the names of all files that it came with
 
@@ -62,8 +62,13 @@ def lock(path: Path) -> Iterator[None]:
 
 @contextmanager
 def output_folder(target: Path, sources: Iterable[Path], overwrite: bool) -> Iterator[Path]:
-    """Give a temporary folder that becomes ``target``, as ``check_folder`` allows it."""
+    """Give a temporary folder that becomes ``target``.
+
+    A ``target`` that is not empty, or is or holds one of ``sources``, is refused at once;
+    ``overwrite`` allows a folder that this function wrote and nobody has added to.
+    """
     sources = list(sources)
+    recover(target)
     check_folder(target, sources, overwrite)
     with whole_folder(target) as temporary:
         yield temporary
@@ -72,10 +77,7 @@ def output_folder(target: Path, sources: Iterable[Path], overwrite: bool) -> Ite
 
 
 def check_folder(target: Path, sources: Iterable[Path], overwrite: bool) -> None:
-    """Refuse a ``target`` that is not empty, or is or holds one of ``sources``.
-
-    ``overwrite`` allows a folder that ``output_folder`` wrote and nobody has added to.
-    """
+    """Refuse a ``target`` that ``output_folder`` would refuse, before long work begins."""
     if target.is_symlink():
         raise InputError(f"{target}: a symbolic link; name the folder that it leads to")
     if target.exists() and not target.is_dir():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import mlx_reward as package
 from mlx_reward.cli.main import app
 from mlx_reward.pipeline.run import STAGES
 from mlx_reward.utils.files import read_jsonl, write_jsonl
@@ -21,6 +22,11 @@ COMMANDS = [
     "serve",
     "export",
     "import",
+    "base",
+    "split",
+    "train",
+    "calibrate",
+    "evaluate",
     "init",
     "run",
     "compare",
@@ -38,6 +44,12 @@ def test_no_command_and_an_unknown_one_show_the_usage(arguments: list[str]) -> N
     result = mlx_reward(*arguments)
     assert result.returncode == 2
     assert "Usage: mlx-reward" in result.stderr
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = mlx_reward("--version")
+    assert result.stdout == f"mlx-reward {package.__version__}\n"
+    assert result.returncode == 0
 
 
 def test_help_lists_every_command_and_loads_neither_mlx_nor_numpy() -> None:

@@ -111,7 +111,7 @@ def test_a_saved_ensemble_tells_how_unsure_it_is(saved: RewardModel) -> None:
         means - 2 * deviations
     )
     ranked = saved.rank("q", responses, uncertainty_penalty=2.0)
-    assert ranked[0].reward == pytest.approx(
+    assert ranked[0]["score"] == pytest.approx(
         max(saved.score(["q"] * 3, responses, uncertainty_penalty=2.0)), abs=1e-4
     )
 

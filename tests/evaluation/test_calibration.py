@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from mlx_reward.evaluation.calibration import Calibrator, isotonic
+from mlx_reward.evaluation.calibration import isotonic
+from mlx_reward.evaluation.calibrator import Calibrator
 from mlx_reward.evaluation.cross_validation import compared
 from mlx_reward.evaluation.metrics import accuracy, nll
 from mlx_reward.evaluation.temperature import fit_temperature

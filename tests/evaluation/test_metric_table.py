@@ -10,7 +10,7 @@ from mlx_reward.data.chat import Renderer
 from mlx_reward.data.dataset import PreferenceDataset, tokenize
 from mlx_reward.data.pair import Pair
 from mlx_reward.evaluation.baselines import bag_of_words_margins
-from mlx_reward.evaluation.calibration import Calibrator
+from mlx_reward.evaluation.calibrator import Calibrator
 from mlx_reward.evaluation.metric_table import METRICS, Metric, compute, markdown_table, table_rows
 from mlx_reward.evaluation.metrics import accuracy, ece, reliability
 from mlx_reward.evaluation.plot_rows import (
@@ -83,6 +83,19 @@ def test_accuracy_by_defect_and_of_the_best_response_by_hand() -> None:
     assert found == {"unsafe": (0.0, 2), "vague": (1.0, 1)}
     # best > vague and c > d are right, best > unsafe is wrong; vague > unsafe is not of a best one
     assert compute(predictions)["best_vs_rest_accuracy"] == pytest.approx(2 / 3)
+
+
+def test_the_p_of_each_subset_is_corrected_for_their_number() -> None:
+    """Six prompts are right in subset x: 2 of 64 sign changes are as far, so p is 1/32, of two
+    subsets 1/16. In subset y one is right and one wrong: p is 1.
+    """
+    subsets = ["x"] * 6 + ["y"] * 2
+    rows = [replace(pair(n, f"a{n}", f"b{n}"), subset=name) for n, name in enumerate(subsets)]
+    data = tokenize(rows, Renderer(tiny.tokenizer(), 200))
+    rewards = np.zeros(len(data.texts))
+    rewards[data.chosen] = [1, 1, 1, 1, 1, 1, 1, -1]
+    found = plot_rows(Predictions(data, rewards, Calibrator(1.0), bins=2))["subset_accuracy"]
+    assert [(row["subset"], row["p"]) for row in found] == [("x", 2 / 32), ("y", 1.0)]
 
 
 def test_pairs_without_rankings_or_defects_have_no_such_metrics() -> None:
@@ -174,7 +187,12 @@ def test_bag_of_words_learns_words_and_nothing_from_noise() -> None:
 
 def test_plot_rows_hold_every_pair() -> None:
     margins = np.random.default_rng(0).normal(size=200)
-    assert sum(r["pairs"] for r in histogram_rows(margins)) == 200  # type: ignore[misc]  # counts are numbers
+    rows = histogram_rows("margin", {"pairs": margins, "twice": margins * 2})
+    assert all(sum(row[name] for row in rows) == 200 for name in ("pairs", "twice"))  # type: ignore[misc]  # counts are numbers
+    wrong = sum(row["pairs"] for row in rows if row["margin"] < 0)  # type: ignore[misc, operator]
+    assert wrong == (margins < 0).sum()  # zero is an edge of a bin
+    (alone,) = histogram_rows("margin", {"pairs": np.zeros(3)})
+    assert alone["pairs"] == 3
     rows = reliability_rows(reliability(margins, 15))
     assert sum(r["pairs"] for r in rows) == 200  # type: ignore[misc]  # as above
     assert all(0.5 <= r["confidence"] <= 1 and 0 <= r["share_correct"] <= 1 for r in rows)  # type: ignore[operator]

@@ -48,7 +48,7 @@ def test_the_sentences_hold_what_to_choose_by() -> None:
     assert accuracy_power({"accuracy_low": None, "accuracy_high": None}, 0.7) == []
     null = calibration_null(calibrated(480, 1, rng, 0), range(480), 15)
     line = calibration_power(null, 0.1)
-    assert line.startswith("calibration: a perfectly calibrated model misses the bar of 0.1 in 0%")
+    assert line.startswith("calibration: a perfectly calibrated model misses the bar of 0.1 in 0 %")
 
 
 def test_runs_that_are_the_same_pass_for_sure() -> None:

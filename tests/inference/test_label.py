@@ -19,10 +19,10 @@ def model(checkpoints: Path) -> RewardModel:
 
 def test_the_best_against_the_worst_is_one_dpo_pair(model: RewardModel) -> None:
     (pair,) = label_rows(model, [dict(ROW)], "dpo", "worst", KEEP_ALL).rows
-    ranked = model.rank("q", ROW["responses"])
+    ranked = model.rank("q", ROW["responses"], return_documents=True)
     assert (pair["id"], pair["prompt"]) == (7, "q")
-    assert pair["chosen"] == ranked[0].response
-    assert pair["rejected"] == ranked[-1].response
+    assert pair["chosen"] == ranked[0]["text"]
+    assert pair["rejected"] == ranked[-1]["text"]
     assert pair["probability"] == pytest.approx(
         model.compare("q", pair["chosen"], pair["rejected"]), abs=1e-4
     )

@@ -166,7 +166,7 @@ def test_a_penalty_that_is_no_sensible_number_is_refused(
     with pytest.raises(InputError, match=line):
         model.score(["q"], ["a"], uncertainty_penalty=penalty)
     with pytest.raises(InputError, match=line):
-        model.rank("q", ["a"], penalty)
+        model.rank("q", ["a"], uncertainty_penalty=penalty)
     with pytest.raises(InputError, match=line):
         score_rows(model, [PLAIN], uncertainty_penalty=penalty)
 
@@ -175,14 +175,14 @@ def test_a_reward_that_is_no_number_is_an_error(
     model: RewardModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A text that overflows the arithmetic of a device, among others that do not."""
-    encode = model.score_tokens
+    score = model.scores
 
     def overflowing(texts: Any) -> Any:
-        rewards, uncertainties = encode(texts)
-        rewards[-1] = float("inf")
-        return rewards, uncertainties
+        scores = score(texts)
+        scores.rewards[-1] = float("inf")
+        return scores
 
-    monkeypatch.setattr(model, "score_tokens", overflowing)
+    monkeypatch.setattr(model, "scores", overflowing)
     first, second = score_rows(model, [PLAIN, PLAIN])
     assert "reward" in first
     assert second == PLAIN | {"error": "the model's reward for this text is no finite number"}

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,11 +51,80 @@ def test_messages_and_texts_are_the_same_conversation(model: RewardModel) -> Non
     )
 
 
-def test_ranking_and_the_best_of_n(model: RewardModel) -> None:
-    ranked = model.rank("short?", RESPONSES)
-    assert [r.reward for r in ranked] == sorted((r.reward for r in ranked), reverse=True)
-    assert [RESPONSES[r.index] for r in ranked] == [r.response for r in ranked]
-    assert model.best_of_n("short?", RESPONSES) == ranked[0].response
+def test_ranking_has_the_shape_of_a_cross_encoder(model: RewardModel) -> None:
+    """CrossEncoder.rank of sentence-transformers: a list of {"corpus_id", "score", "text"}."""
+    ranked = model.rank("short?", RESPONSES, return_documents=True)
+    assert [set(place) for place in ranked] == [{"corpus_id", "score", "text"}] * 3
+    assert [r["score"] for r in ranked] == sorted((r["score"] for r in ranked), reverse=True)
+    assert [RESPONSES[r["corpus_id"]] for r in ranked] == [r["text"] for r in ranked]
+    assert model.best_of_n("short?", RESPONSES) == ranked[0]["text"]
+    (first,) = model.rank(query="short?", documents=RESPONSES, top_k=1)
+    assert first == {
+        "corpus_id": ranked[0]["corpus_id"],
+        "score": pytest.approx(ranked[0]["score"]),
+    }
+
+
+def test_predict_takes_pairs_as_a_cross_encoder_does(model: RewardModel) -> None:
+    expected = model.score(PROMPTS, RESPONSES)
+    pairs = list(zip(PROMPTS, RESPONSES, strict=True))
+    assert model.predict(pairs) == pytest.approx(expected, abs=1e-4)
+    assert model.predict([list(pair) for pair in pairs]) == pytest.approx(expected, abs=1e-4)
+    alone = model.predict(pairs[1])
+    assert isinstance(alone, float)
+    assert alone == pytest.approx(expected[1], abs=1e-4)
+    messages = [{"role": "user", "content": PROMPTS[0]}]
+    assert model.predict([(messages, RESPONSES[0])]) == pytest.approx(expected[:1], abs=1e-4)
+
+
+def test_two_pairs_are_never_taken_for_one(model: RewardModel) -> None:
+    pairs = [("q", "yes"), ("r", "no")]
+    assert model.predict(pairs) == pytest.approx(model.score(["q", "r"], ["yes", "no"]), abs=1e-4)
+
+
+def test_the_model_is_callable_in_batches_of_any_size(
+    model: RewardModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = model.score(PROMPTS, RESPONSES)
+    assert model(PROMPTS, RESPONSES, batch_size=2) == pytest.approx(expected, abs=1e-4)
+    assert capsys.readouterr().err == ""  # no terminal
+    model(PROMPTS, RESPONSES, show_progress=True)
+    assert "/3" in capsys.readouterr().err
+    with pytest.raises(InputError, match="batch_size is 0"):
+        model(PROMPTS, RESPONSES, batch_size=0)
+
+
+def test_completions_are_taken_as_trl_passes_them(model: RewardModel) -> None:
+    completions = [[{"role": "assistant", "content": response}] for response in RESPONSES]
+    assert model.score(PROMPTS, completions) == pytest.approx(
+        model.score(PROMPTS, RESPONSES), abs=1e-4
+    )
+    assert model.best_of_n("short?", completions) in completions
+
+
+def test_it_says_what_it_is(model: RewardModel) -> None:
+    assert repr(model) == (
+        "RewardModel(base='checkpoints/sft_merged_model', members=1, max_seq_length=200, "
+        "temperature=2)"
+    )
+
+
+def test_from_pretrained_finds_the_checkpoint_and_its_calibration(
+    checkpoints: Path, tmp_path: Path, model: RewardModel
+) -> None:
+    """In a folder that is a checkpoint, holds one, or is one that was copied with all it needs."""
+    expected = model.score(PROMPTS, RESPONSES)
+    whole = tmp_path / "whole"
+    shutil.copytree(checkpoints / "rm_model_bt", whole)
+    shutil.copy(checkpoints / "calibration.json", whole)
+    base = checkpoints / "sft_merged_model"
+    for name, given in ((checkpoints, None), (checkpoints / "rm_model_bt", None), (whole, base)):
+        found = RewardModel.from_pretrained(name, base=given)
+        assert found.score(PROMPTS, RESPONSES) == pytest.approx(expected, abs=1e-4)
+        assert found.calibrator == model.calibrator
+    for folder, reason in ((tmp_path, "it holds no reward_config.json"), ("a/b/c", "not there")):
+        with pytest.raises(InputError, match=reason):
+            RewardModel.from_pretrained(folder)
 
 
 def test_comparison_is_calibrated_and_antisymmetric(model: RewardModel) -> None:
@@ -76,8 +146,11 @@ def test_normalization_is_by_the_training_rewards(model: RewardModel) -> None:
 @pytest.mark.parametrize(
     ("prompts", "responses", "line"),
     [
-        ("q", "r", "takes a list of prompts and a list of as many responses"),
-        (["q"], ["r", "s"], "a list of as many responses"),
+        ("q", "r", "prompts is str, not a list of them"),
+        (["q"], "r", "responses is str, not a list of them"),
+        (None, ["r"], "prompts is NoneType, not a list of them"),
+        (["q"], {"role": "user"}, "responses is dict, not a list of them"),
+        (["q"], ["r", "s"], "1 prompts and 2 responses: pass as many of each"),
         (["q", ""], ["r", "s"], r"field 'prompt\[1\]' is empty"),
         (["q"], [None], r"field 'response\[0\]' is missing"),
         ([[{"role": "assistant", "content": "x"}]], ["r"], "does not end with the user"),
@@ -93,8 +166,32 @@ def test_wrong_input_is_one_line(
         model.score(["q"], ["r"], normalize="softmax")  # type: ignore[arg-type]  # on purpose
 
 
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda m: m.rank("q", "abc"), "documents is str"),
+        (lambda m: m.best_of_n("q", "abc"), "responses is str"),
+        (lambda m: m.predict([("q", "a"), ("q",)]), r"pairs\[1\] is not \(prompt, response\)"),
+        (lambda m: m.predict([("q", "a", "b")]), r"pairs\[0\] is not"),
+        (lambda m: m.predict("q"), "pairs is str"),
+        (lambda m: m.score_messages({"role": "user"}), "conversations is dict"),
+        (
+            lambda m: m.score_messages([{"role": "user"}]),
+            r"'conversations\[0\]' is dict, not a list",
+        ),
+    ],
+)
+def test_a_wrong_shape_gets_a_sentence(
+    model: RewardModel, call: Callable[[RewardModel], object], line: str
+) -> None:
+    with pytest.raises(InputError, match=line):
+        call(model)
+
+
 def test_nothing_to_score(model: RewardModel) -> None:
     assert model.score([], []).shape == (0,)
+    assert model.predict([]).shape == (0,)  # type: ignore[union-attr]  # an array
+    assert model.rank("q", []) == []
     with pytest.raises(InputError, match="at least one response"):
         model.best_of_n("q", [])
 
@@ -116,7 +213,7 @@ def test_the_digest_is_that_of_the_weights(checkpoints: Path, model: RewardModel
 def test_a_penalty_that_leaves_no_reward_is_refused(model: RewardModel, penalty: float) -> None:
     doors = [
         lambda: model.score(["q"], ["a"], uncertainty_penalty=penalty),
-        lambda: model.rank("q", ["a"], penalty),
+        lambda: model.rank("q", ["a"], uncertainty_penalty=penalty),
         lambda: model.best_of_n("q", ["a"], penalty),
         lambda: reward_function(model, uncertainty_penalty=penalty),
     ]

@@ -102,9 +102,15 @@ def test_an_unrelated_edit_does_not_train_again(stage: str, edited: str) -> None
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_stage_declares_its_own_section_whole(stage: str) -> None:
-    section = {"report": "gate"}.get(stage, stage)  # the report shows the verdict of the gate
-    assert section in PIPELINE["stages"][stage]["params"]
+    assert stage in PIPELINE["stages"][stage]["params"]
     assert PIPELINE["stages"][stage]["cmd"] == f"python -m stages.{stage}"
+
+
+def test_the_report_knows_every_setting_and_every_plot() -> None:
+    """It names those that differ from the defaults, and shows the verdict of the gate."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    assert PIPELINE["stages"]["report"]["params"] == list(params)
+    assert "metrics/plots" in deps("report")
 
 
 def test_no_path_is_written_by_two_stages_and_every_path_in_code_is_declared() -> None:

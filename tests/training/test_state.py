@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from mlx_reward.training.state import Evaluation, LogHistory, StateFile, TrainerState
+from mlx_reward.training.step import StepResult
 from mlx_reward.utils.fingerprint import fingerprint
 from tests import ROOT
 
@@ -103,10 +104,13 @@ def final_weights(folder: Path) -> dict[str, np.ndarray]:
     return {name: np.array(value) for name, value in arrays.items()}
 
 
-def test_a_run_killed_at_20_random_moments_ends_with_identical_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("total", [5, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_run_killed_at_random_moments_ends_with_identical_weights(
+    tmp_path: Path, total: int
+) -> None:
     """SIGKILL leaves no time to tidy up: only what is on disk counts.
 
-    A run may end before it is killed; then another starts, until there have been 20 kills.
+    A run may end before it is killed; then another starts, until there have been ``total`` kills.
     """
     runner, uninterrupted, rng = Runner(), tmp_path / "uninterrupted", random.Random(0)
     begun = time.monotonic()
@@ -115,11 +119,11 @@ def test_a_run_killed_at_20_random_moments_ends_with_identical_weights(tmp_path:
     expected = final_weights(uninterrupted)
     kills = resumed = 0
     for number in count():
-        if kills == 20:
+        if kills == total:
             break
         folder = tmp_path / str(number)
         while not (folder / "end.safetensors").exists():
-            moment = rng.uniform(0, duration / 3) if kills < 20 else None
+            moment = rng.uniform(0, duration / 3) if kills < total else None
             status = runner.run(folder, moment)
             assert status in (0, signal.SIGKILL)
             kills += status == signal.SIGKILL
@@ -127,7 +131,7 @@ def test_a_run_killed_at_20_random_moments_ends_with_identical_weights(tmp_path:
         found = final_weights(folder)
         assert expected.keys() == found.keys()
         assert all(np.array_equal(expected[name], found[name]) for name in expected)
-    assert resumed > 2
+    assert resumed > total / 8
     runner.process.communicate()
 
 
@@ -182,6 +186,31 @@ def test_the_best_evaluation_is_the_first_with_the_lowest_nll() -> None:
     assert log_history.best.step == 2
     assert log_history.since_best == 1
     assert log_history.curve()[-1] == pytest.approx({"step": 3, "loss": 0.6, "accuracy": 2 / 3})
+
+
+def test_the_curve_has_the_names_of_trl_and_the_learning_rate_of_the_step_itself() -> None:
+    log_history = LogHistory()
+    for loss, learning_rate in ((0.7, 0.1), (0.5, 0.3)):
+        log_history.add_step(
+            StepResult(
+                loss=loss,
+                accuracy=0.5,
+                margin=2 * loss,
+                grad_norm=3 * loss,
+                learning_rate=learning_rate,
+                finite=True,
+            )
+        )
+    assert log_history.curve()[-1] == pytest.approx(
+        {
+            "step": 2,
+            "loss": 0.6,
+            "accuracy": 0.5,
+            "margin": 1.2,
+            "grad_norm": 1.8,
+            "learning_rate": 0.3,
+        }
+    )
 
 
 def test_an_evaluation_that_is_not_a_number_is_never_the_best() -> None:

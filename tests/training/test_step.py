@@ -42,6 +42,32 @@ def test_accumulated_gradients_are_those_of_the_large_batch(kind: str) -> None:
         assert other == pytest.approx(gradients[0], rel=1e-3, abs=1e-5)
 
 
+def test_a_step_reports_margin_gradient_and_learning_rate() -> None:
+    """Under plain gradient descent the update is the gradient times the learning rate."""
+    data = dataset(36)
+    trained = network()
+    trained.head.weight = mx.ones(trained.head.weight.shape)
+    before = weights(trained)
+    margins = data.margins(Engine(trained).score(data.texts))
+    train_step = make_train_step(
+        Engine(trained),
+        data,
+        make_loss_fn(data.pairs, loss_settings()),
+        optim.SGD(0.5),
+        batch_size=9,
+        units=units_of_pairs(data, "bradley_terry"),
+        max_grad_norm=None,
+        features=None,
+        data_parallel=SINGLE_PROCESS,
+    )
+    result = train_step(np.arange(36))
+    moved = [before[name] - after for name, after in weights(trained).items()]
+    length = np.sqrt(sum(float((change**2).sum()) for change in moved))
+    assert result.learning_rate == 0.5
+    assert result.grad_norm == pytest.approx(length / 0.5, rel=1e-3)
+    assert result.margin == pytest.approx(margins.mean(), rel=1e-4)
+
+
 def test_clipping_bounds_the_step() -> None:
     moved = []
     for limit in (None, 1e-9):

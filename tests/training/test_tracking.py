@@ -51,7 +51,7 @@ def test_wandb_has_the_curves_of_the_run(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_resumed_run_logs_the_steps_before() -> None:
     logged: dict[int, dict[str, float]] = {}
-    log_history = LogHistory([0.7, 0.5], [0.5, 1.0], [Evaluation(2, 0.6, 0.75)])
+    log_history = LogHistory([0.7, 0.5], [0.5, 1.0], [Evaluation(2, 0.6, 0.75, 0.4)])
     log_history.replay(logged.__setitem__)
     assert logged[1] == {"train/loss": 0.7, "train/accuracy": 0.5}
     assert logged[2] == {
@@ -59,6 +59,7 @@ def test_a_resumed_run_logs_the_steps_before() -> None:
         "train/accuracy": 0.75,
         "valid/nll": 0.6,
         "valid/accuracy": 0.75,
+        "valid/margin": 0.4,
     }
 
 
@@ -66,6 +67,6 @@ def test_a_tracker_that_is_not_installed_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    expected = r"wandb is not installed; pip install 'mlx-reward\[wandb\]'"
+    expected = r"wandb is not installed; set it to none, or pip install .*\[wandb\]"
     with pytest.raises(InputError, match=expected), tracked("wandb", tmp_path, {}):
         pass

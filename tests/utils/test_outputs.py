@@ -8,13 +8,18 @@ from pathlib import Path
 import pytest
 
 from mlx_reward.utils.errors import InputError
-from mlx_reward.utils.outputs import check_folder, is_stream, lock, output_file, output_folder
+from mlx_reward.utils.outputs import is_stream, lock, output_file, output_folder
 
 
 def write(target: Path, name: str, overwrite: bool = False, sources: tuple[Path, ...] = ()) -> None:
     with output_folder(target, sources, overwrite) as temporary:
         (temporary / "sub").mkdir()
         (temporary / "sub" / name).write_text(name)
+
+
+def refuse(target: Path, sources: list[Path], overwrite: bool) -> None:
+    with output_folder(target, sources, overwrite):
+        raise AssertionError("it was not refused")
 
 
 def names(folder: Path) -> list[str]:
@@ -55,7 +60,7 @@ def test_a_forged_list_of_contents_opens_nothing(tmp_path: Path, contents: str) 
     (tmp_path / "x").touch()
     (tmp_path / ".mlx-reward.json").write_text(contents)
     with pytest.raises(InputError, match=" is something else"):
-        check_folder(tmp_path, [], overwrite=True)
+        refuse(tmp_path, [], overwrite=True)
 
 
 def test_a_target_that_is_or_holds_a_source_is_refused(tmp_path: Path) -> None:
@@ -65,11 +70,11 @@ def test_a_target_that_is_or_holds_a_source_is_refused(tmp_path: Path) -> None:
     link.symlink_to(tmp_path / "ck")
     for target in (source, source.parent, tmp_path, source / ".." / ".."):
         with pytest.raises(InputError, match="is or holds .*rm_model_bt"):
-            check_folder(target, [source], overwrite=True)
+            refuse(target, [source], overwrite=True)
     with pytest.raises(InputError, match="is or holds .*rm_model_bt"):
-        check_folder(tmp_path / "ck", [link / "rm_model_bt"], overwrite=True)
+        refuse(tmp_path / "ck", [link / "rm_model_bt"], overwrite=True)
     with pytest.raises(InputError, match="link: a symbolic link"):
-        check_folder(link, [], overwrite=True)
+        refuse(link, [], overwrite=True)
 
 
 def test_the_working_directory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +82,7 @@ def test_the_working_directory_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path / "here")
     for target in (Path(), Path(".."), tmp_path):
         with pytest.raises(InputError, match="is or holds"):
-            check_folder(target, [], overwrite=True)
+            refuse(target, [], overwrite=True)
 
 
 def test_what_comes_to_the_target_during_the_work_stays(tmp_path: Path) -> None:
@@ -91,9 +96,9 @@ def test_what_comes_to_the_target_during_the_work_stays(tmp_path: Path) -> None:
 def test_a_file_a_file_above_and_a_closed_folder_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "f").touch()
     with pytest.raises(InputError, match="f: not a folder"):
-        check_folder(tmp_path / "f", [], overwrite=True)
+        refuse(tmp_path / "f", [], overwrite=True)
     with pytest.raises(InputError, match="g: nothing can be written to"):
-        check_folder(tmp_path / "f" / "g", [], overwrite=True)
+        refuse(tmp_path / "f" / "g", [], overwrite=True)
 
 
 def test_a_file_of_rows_is_looked_at_before_the_work(tmp_path: Path) -> None:
@@ -149,3 +154,13 @@ def test_a_second_writer_is_refused_until_the_first_is_gone(tmp_path: Path) -> N
     with lock(output), pytest.raises(InputError, match="another process"), lock(output):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_whose_replacement_was_cut_off_is_back_before_it_is_looked_at(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / "d", "old")
+    (tmp_path / "d").rename(tmp_path / ".d.old.tmp")
+    with pytest.raises(InputError, match="d: there already"):
+        write(tmp_path / "d", "new")
+    assert names(tmp_path / "d") == [".mlx-reward.json", "sub/old"]

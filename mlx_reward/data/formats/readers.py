@@ -14,6 +14,7 @@ from tqdm import tqdm
 from mlx_reward.data.formats.opening import KINDS, kind, open_bytes
 from mlx_reward.data.formats.row import BadRow, Row
 from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.install import install_command
 
 LINE_LIMIT = 1 << 26  # bytes; a longer line is passed over, not held in memory
 PACKED_PARQUET_LIMIT = 1 << 30  # bytes, unpacked; Parquet is not read in one go, so it is held
@@ -253,9 +254,7 @@ def _parquet(path: Path, file: BinaryIO) -> Iterator[Numbered]:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise InputError(
-            f"{path}: Parquet needs an extra; run `pip install 'mlx-reward[hub]'`"
-        ) from None
+        raise InputError(f"{path}: Parquet needs an extra; {install_command('hub')}") from None
     try:
         table = pq.ParquetFile(file if path.suffix == ".parquet" else _held(path, file))
         batches = table.iter_batches(batch_size=1000)

@@ -11,6 +11,7 @@ from huggingface_hub import hf_hub_download
 
 from mlx_reward.data.formats.row import Row
 from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.install import install_command
 
 ENDPOINT: str | None = None  # the hub itself, or HF_ENDPOINT
 CACHE: Path | None = None  # the hub's own cache folder, or HF_HOME
@@ -63,7 +64,7 @@ def _library() -> Any:
         import datasets
     except ImportError:
         raise InputError(
-            "data.source: datasets of the hub need an extra; run `pip install 'mlx-reward[hub]'`"
+            f"data.source: datasets of the hub need an extra; {install_command('hub')}"
         ) from None
     return datasets
 

@@ -1,11 +1,10 @@
-"use strict";
 // The table of pairs: a page of rows at a time, so that ten thousand stay smooth; texts are only ever set as text.
 (() => {
   const PAGE = 50;
   const pairs = JSON.parse(document.getElementById("pairs-data").textContent);
   const by = (id) => document.getElementById(id);
-  const controls = ["search", "filter", "subset", "sort"].map(by);
-  const [search, filter, subset, sort] = controls;
+  const controls = ["search", "filter", "subset", "defect", "sort"].map(by);
+  const [search, filter, subset, defect, sort] = controls;
   let shown = pairs, page = 0;
 
   const right = (p) => p.logit > 0;
@@ -24,7 +23,7 @@
     low: (a, b) => Math.min(a.reward_chosen, a.reward_rejected) - Math.min(b.reward_chosen, b.reward_rejected),
     length: (a, b) => b.longer_by - a.longer_by,
   };
-  pairs.forEach((p) => { p.words = `${p.id} ${p.prompt} ${p.chosen} ${p.rejected}`.toLowerCase(); });
+  pairs.forEach((p) => { p.words = `${p.id} ${p.prompt ?? ""} ${p.chosen ?? ""} ${p.rejected ?? ""}`.toLowerCase(); });
 
   const make = (tag, text, name) => {
     const element = document.createElement(tag);
@@ -40,22 +39,25 @@
   const row = (p) => {
     const details = make("details"), summary = make("summary");
     const confidence = 1 / (1 + Math.exp(-Math.abs(p.logit)));
-    const flipped = kept.flipped(p) ? ", flipped" : "";
+    const flipped = kept.flipped(p) ? ", otherwise than before" : "";
+    const names = [p.id, p.subset, p.defect].filter(Boolean).join(" · ");
+    const text = p.prompt ?? "";
     summary.append(
-      make("span", right(p) ? "right" : "wrong", right(p) ? "right" : "wrong"),
-      make("span", `${(100 * confidence).toFixed(0)} % sure${flipped}`, "about"),
-      make("span", p.prompt.length > 90 ? `${p.prompt.slice(0, 90)}…` : p.prompt),
-      make("span", `${p.id} · ${p.subset}`, "about"),
+      make("span", right(p) ? "right" : "wrong", right(p) ? "good" : "bad"),
+      make("span", `${(100 * confidence).toFixed(1)}\u00a0% sure${flipped}`, "about"),
+      make("span", text.length > 90 ? `${text.slice(0, 90)}…` : text, "text"),
+      make("span", names, "about"),
     );
     details.append(summary);
     details.addEventListener("toggle", () => {
       if (details.childElementCount > 1) return;
+      if ("prompt" in p) details.append(block("prompt", p.prompt));
       const sides = make("div", undefined, "sides");
-      sides.append(
-        block(`chosen, reward ${p.reward_chosen.toFixed(3)}`, p.chosen),
-        block(`rejected, reward ${p.reward_rejected.toFixed(3)}`, p.rejected),
-      );
-      details.append(block("prompt", p.prompt), sides);
+      for (const side of ["chosen", "rejected"]) {
+        const title = `${side}, reward ${p[`reward_${side}`].toFixed(3)}`;
+        sides.append("prompt" in p ? block(title, p[side]) : make("h4", title));
+      }
+      details.append(sides);
     });
     return details;
   };
@@ -63,7 +65,7 @@
     const pages = Math.max(1, Math.ceil(shown.length / PAGE));
     page = Math.min(Math.max(page, 0), pages - 1);
     by("rows").replaceChildren(...shown.slice(page * PAGE, (page + 1) * PAGE).map(row));
-    by("count").textContent = `${shown.length} of ${pairs.length} pairs`;
+    by("count").textContent = `${shown.length.toLocaleString("en")} of ${pairs.length.toLocaleString("en")} pairs`;
     by("place").textContent = `page ${page + 1} of ${pages}`;
     by("previous").disabled = page === 0;
     by("next").disabled = page === pages - 1;
@@ -71,12 +73,19 @@
   const choose = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     shown = pairs.filter((p) => kept[filter.value](p) && (!subset.value || p.subset === subset.value)
+      && (!defect.value || p.defect === defect.value)
       && words.every((word) => p.words.includes(word))).sort(order[sort.value]);
     page = 0;
     draw();
   };
 
-  [...new Set(pairs.map((p) => p.subset))].sort().forEach((name) => subset.append(new Option(name, name)));
+  const offer = (select, names) => {
+    const different = [...new Set(names.filter(Boolean))].sort();
+    different.forEach((name) => select.append(new Option(name.replaceAll("_", " "), name)));
+    select.parentElement.hidden = different.length < 2;
+  };
+  offer(subset, pairs.map((p) => p.subset));
+  offer(defect, pairs.map((p) => p.defect));
   if (!pairs.some((p) => "before" in p)) filter.querySelector("[value=flipped]").remove();
   controls.forEach((control) => control.addEventListener("input", choose));
   const turn = (pages) => { page += pages; draw(); by("pairs").scrollIntoView(); };
