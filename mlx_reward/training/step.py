@@ -67,9 +67,8 @@ def make_train_step(
         own_sums = _accumulate(value_and_grad, network, batches, pairs_in_step=len(pair_ids))
         loss, correct, margins, gradients = data_parallel.all_sum(own_sums)
         gradients, norm = optim.clip_grad_norm(gradients, max_grad_norm or math.inf)
-        mx.eval(
-            loss, correct, margins, norm, gradients
-        )  # the one time the host waits for the device
+        # Here the host waits for the device; it prepares the next batch while the update runs.
+        mx.eval(loss, correct, margins, norm, gradients)
         finite = math.isfinite(float(loss)) and math.isfinite(float(norm))
         if finite:
             optimizer.update(network, gradients)
@@ -118,10 +117,8 @@ def _accumulate(
     loss = correct = sum_of_margins = mx.array(0.0)
     total: Any = None
     for batch in batches:
-        if total is not None:
-            mx.eval(
-                loss, correct, sum_of_margins, total
-            )  # so that one batch's graph is held at a time
+        if total is not None:  # evaluated, so that one batch's graph is held at a time
+            mx.eval(loss, correct, sum_of_margins, total)
         share = len(batch.chosen) / pairs_in_step
         (batch_loss, margins), gradients = value_and_grad(network, batch)
         loss = loss + share * batch_loss

@@ -1,5 +1,6 @@
 """The way that an accelerator runs a model, taken by a CPU: as stored, padded, on one stream."""
 
+import json
 from pathlib import Path
 
 import mlx.core as mx
@@ -9,6 +10,7 @@ import pytest
 
 from mlx_reward.backbones.load import load_backbone
 from mlx_reward.cpu.way import VARIABLE
+from mlx_reward.data.chat import Renderer
 from mlx_reward.engine.batch_tokens import LEAST, MOST, accelerator_batch_tokens
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.load import load
@@ -80,20 +82,28 @@ def test_a_batch_is_sized_by_the_accelerators_memory() -> None:
 
 @pytest.mark.slow
 def test_fifty_starter_texts_on_the_real_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The order of the rewards is that of a CPU, and each alone is what it is among others."""
+    """The rewards are those of a CPU, but for what the stored numbers round, and each alone is what
+    it is among others.
+    """
     if not MODEL.exists():
         pytest.skip("no trained model; run `make repro` first")
     model = load(MODEL, BASE)
-    questions = [f"What is {n} + {n}?" for n in range(10)]
-    answers = ["{}.", "It is {}.", "I will not say.", "{} {} {} {}", "Numbers are fun!"]
-    texts = [
-        model.renderer.render(question, answer.replace("{}", str(2 * n))).tokens
-        for n, question in enumerate(questions)
-        for answer in answers
-    ]
+    texts = starter_texts(model.renderer, 50)
     together = model.ensemble.score(texts)[0]
     alone = np.array([model.ensemble.score([text])[0, 0] for text in texts[:10]])
     assert np.abs(together[:10] - alone).max() < 0.1 * together.std()
     monkeypatch.delenv(VARIABLE)
     on_a_cpu = load(MODEL, BASE).ensemble.score(texts)[0]
     assert np.corrcoef(together, on_a_cpu)[0, 1] > 0.99
+
+
+def starter_texts(renderer: Renderer, count: int) -> list[list[int]]:
+    """Return token ids of the first ``count`` texts of the starter set's topics, taken in turn."""
+    files = sorted((ROOT / "data" / "starter").glob("*.jsonl"))
+    rows = [
+        json.loads(line)
+        for group in zip(*(file.read_text().splitlines() for file in files), strict=False)
+        for line in group
+    ]
+    texts = [(row["prompt"], response) for row in rows for response in row["responses"]]
+    return [renderer.render(prompt, response).tokens for prompt, response in texts[:count]]
