@@ -1,4 +1,6 @@
-"""Check the rows beside this script against the promises of their data card (README.md).
+"""Checks that the starter set keeps its promises.
+
+Every number is computed from the files beside this script:
 
 python data/starter/check.py [FILE ...]
 """
@@ -7,155 +9,101 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
-
-Row = dict[str, Any]
-HELPS_LESS = (
-    "incomplete",
-    "vague",
-    "padded",
-    "ignores_constraint",
-    "off_topic",
-    "over_refusal",
-    "sycophantic",
-    "repetitive",
-    "rude",
-    "incoherent",
-    "absurd",
+DEFECTS = frozenset(
+    [
+        "wrong",
+        "off_topic",
+        "vague",
+        "padded",
+        "sycophantic",
+        "rude",
+        "unsafe",
+        "over_refusal",
+        "ignores_constraint",
+        "incoherent",
+        "incomplete",
+        "overconfident",
+        "repetitive",
+    ]
 )
-MISLEADS = ("wrong", "outdated", "invented_source", "other_question", "overconfident")
-SCORES: dict[str | None, int] = {
-    None: 4,  # the best response
-    "second_best": 3,
-    **dict.fromkeys(HELPS_LESS, 2),
-    **dict.fromkeys(MISLEADS, 1),
-    "unsafe": 0,
-}
-NGRAM = 8  # words in a row that no two responses may share
-OPENING = 3  # words that make an opening
-FOLDS = 5
 
 
-def read_rows(files: list[Path]) -> list[Row]:
-    return [json.loads(line) for f in files for line in f.read_text(encoding="utf-8").splitlines()]
+def ngrams(text: str, size: int = 8) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.lower())
+    return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)}
 
 
-def shape_problems(rows: list[Row]) -> list[str]:
-    """Return a line for each row that is malformed or whose scores do not follow the rubric."""
-    counts = Counter(row["id"] for row in rows)
-    problems = [f"{id_}: id used {count} times" for id_, count in counts.items() if count > 1]
-    for row in rows:
-        responses, scores, defects = row["responses"], row["scores"], row["defects"]
-        different = len(set(responses)) == len(responses) == len(scores) == len(defects)
-        if not different or len(responses) not in (4, 5):
-            problems.append(f"{row['id']}: needs 4 or 5 different responses, each with its score")
-        elif not set(defects) <= SCORES.keys() or [SCORES[d] for d in defects] != scores:
-            problems.append(f"{row['id']}: scores do not follow from the defects")
-        elif defects.count(None) != 1 or scores != sorted(scores, reverse=True):
-            problems.append(f"{row['id']}: needs one best response, and the others in order")
+def read_groups(files: list[Path]) -> list[dict]:
+    return [
+        json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+
+
+def shape_problems(groups: list[dict]) -> list[str]:
+    """Rows that are not one prompt, four different ranked responses and three named defects."""
+    problems = [
+        f"{id}: id used {n} times" for id, n in Counter(g["id"] for g in groups).items() if n > 1
+    ]
+    for g in groups:
+        if len(g["responses"]) != 4 or len({r.strip() for r in g["responses"]}) != 4:
+            problems.append(f"{g['id']}: needs 4 different responses")
+        if g["scores"] != [3, 2, 1, 0]:
+            problems.append(f"{g['id']}: scores must be [3, 2, 1, 0]")
+        if (
+            g["defects"][0] is not None
+            or not set(g["defects"][1:]) <= DEFECTS
+            or len(g["defects"]) != 4
+        ):
+            problems.append(f"{g['id']}: defects must be null and three of {sorted(DEFECTS)}")
     return problems
 
 
-def shared_ngrams(rows: list[Row]) -> list[str]:
-    """Return a line for each NGRAM words in a row that stand in two responses."""
+def shared_ngrams(groups: list[dict], size: int = 8) -> list[str]:
+    """Word n-grams that stand in two responses, anywhere in the set."""
     first: dict[tuple[str, ...], str] = {}
     shared = []
-    for row in rows:
-        for number, response in enumerate(row["responses"]):
-            here = f"{row['id']}[{number}]"
-            words = re.findall(r"\w+", response.lower())
-            for start in range(len(words) - NGRAM + 1):
-                gram = tuple(words[start : start + NGRAM])
+    for g in groups:
+        for rank, response in enumerate(g["responses"]):
+            here = f"{g['id']}[{rank}]"
+            for gram in ngrams(response, size):
                 if first.setdefault(gram, here) != here:
                     shared.append(f"{first[gram]} and {here} share: {' '.join(gram)}")
     return shared
 
 
-def shared_openings(rows: list[Row]) -> float:
-    """Return the share of responses whose first OPENING words are another one's in the set."""
-    texts = [response for row in rows for response in row["responses"]]
-    openings = Counter(tuple(re.findall(r"\w+", text.lower())[:OPENING]) for text in texts)
-    return sum(count for count in openings.values() if count > 1) / len(texts)
-
-
-def pairs(row: Row) -> Iterator[tuple[int, int]]:
-    """Yield (better, worse) indices of responses with different scores."""
-    for better, worse in combinations(range(len(row["responses"])), 2):
-        if row["scores"][better] > row["scores"][worse]:
-            yield better, worse
-
-
-def longer_wins(rows: list[Row]) -> float:
-    """Return the share of pairs whose better response is longer; equal lengths count one half."""
-    outcomes = []
-    for row in rows:
-        lengths = [len(response) for response in row["responses"]]
-        outcomes += [float(np.sign(lengths[b] - lengths[w]) / 2 + 0.5) for b, w in pairs(row)]
-    return float(np.mean(outcomes))
-
-
-def style(texts: list[str]) -> np.ndarray:
-    """Return (N, F) what can be seen without reading: length, punctuation, digits, markup."""
-    counted = ",.!?\n`-:;('\""
-    features = [
-        [np.log1p(len(t)), len(t.split()), *map(t.count, counted), *_characters(t)] for t in texts
+def longer_wins(groups: list[dict]) -> float:
+    """Share of pairs whose better response has more characters; a tie counts one half."""
+    outcomes = [
+        0.5 if len(a) == len(b) else float(len(a) > len(b))
+        for g in groups
+        for a, b in combinations(g["responses"], 2)
     ]
-    return np.asarray(StandardScaler().fit_transform(np.array(features)))
-
-
-def _characters(text: str) -> list[float]:
-    ends_well = text.rstrip().endswith((".", "!", "?", "`"))
-    return [sum(c.isdigit() for c in text), sum(c.isupper() for c in text), float(ends_well)]
-
-
-def words(texts: list[str]) -> np.ndarray:
-    """Return (N, F) a bag of the words that stand in two responses or more."""
-    return np.asarray(TfidfVectorizer(min_df=2).fit_transform(texts).todense())
-
-
-def predictability(rows: list[Row], features: Callable[[list[str]], np.ndarray]) -> float:
-    """Return the accuracy of logistic regression on pairs of held-out rows."""
-    texts = [response for row in rows for response in row["responses"]]
-    vectors = features(texts)
-    starts = np.cumsum([0, *(len(row["responses"]) for row in rows)])
-    found = [(n, starts[n] + b, starts[n] + w) for n, row in enumerate(rows) for b, w in pairs(row)]
-    row_ids, better, worse = (np.array(column) for column in zip(*found, strict=True))
-    difference = vectors[better] - vectors[worse]
-    right = np.zeros(len(difference))
-    for fold in range(FOLDS):
-        held_out = row_ids % FOLDS == fold
-        seen = difference[~held_out]
-        labels = np.repeat([1, 0], len(seen))
-        model = LogisticRegression(C=0.5, fit_intercept=False, max_iter=1000)
-        model.fit(np.vstack([seen, -seen]), labels)
-        margins = model.decision_function(difference[held_out])
-        right[held_out] = (margins > 0) + 0.5 * (margins == 0)
-    return float(right.mean())
+    return sum(outcomes) / len(outcomes)
 
 
 def main() -> int:
     files = [Path(a) for a in sys.argv[1:]] or sorted(Path(__file__).parent.glob("*.jsonl"))
-    rows = read_rows(files)
-    problems = shape_problems(rows) + shared_ngrams(rows)
-    defects = Counter(defect for row in rows for defect in row["defects"][1:])
+    groups = read_groups(files)
+    defects = Counter(d for g in groups for d in g["defects"][1:])
+    problems = shape_problems(groups) + shared_ngrams(groups)
+    longer, (worst, count) = longer_wins(groups), defects.most_common(1)[0]
+    share = count / defects.total()
+    lengths = [sum(len(g["responses"][r]) for g in groups) / len(groups) for r in range(4)]
+    print(f"prompts               {len(groups)} in {len(files)} topics")
+    print(f"longer response wins  {longer:.3f} of pairs (0.45 to 0.55)")
+    print(f"mean characters       {' '.join(f'{n:.0f}' for n in lengths)} (best to worst)")
     shares = ", ".join(f"{d} {n / defects.total():.3f}" for d, n in defects.most_common())
-    print(f"prompts                {len(rows)}, pairs {sum(len(list(pairs(r))) for r in rows)}")
-    print(f"defects                {shares}")
-    second = sum("second_best" in row["defects"] for row in rows) / len(rows)
-    print(f"second good answer     in {second:.3f} of rows")
-    print(f"shared openings        {shared_openings(rows):.3f} of responses, {OPENING} words")
-    print(f"longer response wins   {longer_wins(rows):.3f} of pairs")
-    print(f"length, punctuation    {predictability(rows, style):.3f} of held-out pairs predicted")
-    print(f"bag of words           {predictability(rows, words):.3f} of held-out pairs predicted")
-    print("\n".join(problems) or f"every row is well formed; no two share {NGRAM} words in a row")
+    print(f"defects               {shares}")
+    if not 0.45 <= longer <= 0.55:
+        problems.append(f"the longer response wins in {longer:.3f} of pairs")
+    if share > 0.20:
+        problems.append(f"{worst} is {share:.3f} of all defects, over 0.20")
+    print(
+        "\n".join(problems) or "no two responses share 8 words in a row; every row is well formed"
+    )
     return 1 if problems else 0
 
 

@@ -19,7 +19,7 @@ from mlx_reward.utils.files import read_json
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 STARTER = "starter"
-STARTER_LANGUAGES = ("en", "de", "fr", "es")
+STARTER_LANGUAGES = ("en",)
 OPEN_LICENSE = "apache-2.0"  # of the default base and of the starter set
 LONGEST = 1000  # characters of an example
 
