@@ -27,7 +27,9 @@ class Predictions:
     ``rewards`` is (N,), ``bins`` the number of bins of ECE. Of an ensemble of K models,
     ``member_rewards`` is (K, N) and ``member_calibrators`` has one for each. ``baseline_margins``
     (P,) are those of a bag of words; ``valid_margins`` are margins on the valid split, a list for
-    each cluster, ``valid_accuracy`` is the accuracy there. Metrics of what is None are left out.
+    each cluster, ``valid_accuracy`` is the accuracy there. ``judge_ties`` and
+    ``judge_contradictions`` count, in all splits, what the judges did not decide. Metrics of what
+    is None are left out.
     """
 
     test: "PreferenceDataset"
@@ -39,6 +41,8 @@ class Predictions:
     baseline_margins: Array | None = None
     valid_margins: Sequence[Sequence[float]] | None = None
     valid_accuracy: float | None = None
+    judge_ties: int | None = None
+    judge_contradictions: int | None = None
 
     @cached_property
     def margins(self) -> Array:

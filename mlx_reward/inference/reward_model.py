@@ -97,7 +97,8 @@ class RewardModel:
         folder = Path(folder)
         backbone = Path(base) if base else backbone_of(folder)
         loaded = load(folder, backbone)
-        calibrator = _read_calibrator(folder.parent / "calibration.json")
+        remedy = "run `dvc repro calibrate`, which makes it"
+        calibrator = Calibrator.read(read_json(folder.parent / "calibration.json", remedy))
         return cls(loaded.ensemble, loaded.renderer, loaded.config, calibrator)
 
     def score(
@@ -238,15 +239,6 @@ def require_finite(scores: tuple[Array, Array]) -> tuple[Array, Array]:
     if not np.isfinite(scores).all():
         raise NotFinite("the model gives no finite reward; train it again or restore its files")
     return scores
-
-
-def _read_calibrator(path: Path) -> Calibrator:
-    """Return what stage `calibrate` wrote; InputError where it gives no probability."""
-    remedy = "run `dvc repro calibrate`, which makes it"
-    calibrator = Calibrator.read(read_json(path, remedy))
-    if not np.isfinite(calibrator(np.array([-1.0, 1.0]))).all():
-        raise InputError(f"{path}: it is not finite; {remedy}")
-    return calibrator
 
 
 def _checked(check: Callable[[str, Any], T], field: str, value: Any) -> T:

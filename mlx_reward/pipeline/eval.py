@@ -31,6 +31,7 @@ def main() -> None:
 def evaluate(settings: EvalSettings, paths: Paths) -> None:
     """Score the test split, probes and benchmark sets, and write what they show."""
     calibration = read_json(paths.calibration, "run `dvc repro calibrate`")
+    counts = read_json(paths.metrics / "data.json", "run `dvc repro data`")
     model = load(paths.reward_model, paths.base)
     renderer = model.renderer
 
@@ -50,6 +51,8 @@ def evaluate(settings: EvalSettings, paths: Paths) -> None:
         baseline_margins=bag_of_words_margins(read_pairs(paths.train), test.pairs),
         valid_margins=calibration["margins"],
         valid_accuracy=calibration.get("valid_accuracy"),
+        judge_ties=counts.get("ties"),
+        judge_contradictions=counts.get("contradictions"),
     )
     metrics = compute(predictions)
     probe_metrics, examples = robustness(probes(test.pairs, settings.probes), renderer, score)

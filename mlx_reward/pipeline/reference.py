@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.errors import InputError, first_line
 
 
 def rewards_of(revision: str, test_rewards: Path) -> list[dict[str, Any]]:
@@ -20,8 +20,7 @@ def rewards_of(revision: str, test_rewards: Path) -> list[dict[str, Any]]:
         with dvc_open(str(test_rewards), rev=revision) as file:
             return [json.loads(line) for line in file]
     except (DvcException, OSError) as error:
-        reason = str(error).splitlines()[0]
         raise InputError(
-            f"gate.against: the test rewards of {revision} cannot be read ({reason}); "
+            f"gate.against: the test rewards of {revision} cannot be read ({first_line(error)}); "
             "try `dvc fetch`"
         ) from None
