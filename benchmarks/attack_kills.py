@@ -2,7 +2,8 @@
 
 A command runs once undisturbed, which gives its result and its time. Then it is killed (SIGKILL)
 again and again, each time somewhere within that time; what it reads must stay, and what it writes
-must be missing or whole. At last it runs undisturbed, and must leave the same as at first.
+must be missing or whole. At last it runs undisturbed, and must leave the same as at first, and
+nothing else of what the killed ones had begun.
 """
 
 import json
@@ -93,8 +94,9 @@ def _kill(
             problem = "what it reads has changed"
         yield Outcome(f"{name}, killed after {moment:.2f} of {seconds:.2f} s", problem)
     _run(folder, arguments)
-    same = _results(folder, written) == first
-    yield Outcome(f"{name}, run again", None if same else "the result is another")
+    problem = None if _results(folder, written) == first else "the result is another"
+    litter = _litter(folder, written)
+    yield Outcome(f"{name}, run again", f"{litter} is left" if litter else problem)
 
 
 def _run(folder: Path, arguments: list[str]) -> None:
@@ -129,6 +131,13 @@ def _files(folder: Path, written: list[str]) -> list[Path]:
         if path.is_file() and not any(name.startswith(".") for name in path.parts[-4:])
         if path.suffix not in (".part", ".state")
     ]
+
+
+def _litter(folder: Path, written: list[str]) -> list[str]:
+    """Return the names of temporary files, and of what a job keeps to go on from."""
+    suffixes = (".tmp", ".part", ".state", ".lock")
+    paths = [path for part in written for path in (folder / part).rglob("*")]
+    return [str(path.relative_to(folder)) for path in paths if path.suffix in suffixes]
 
 
 def _results(folder: Path, written: list[str]) -> dict[str, bytes]:

@@ -180,8 +180,8 @@ def draw_curve(sizes: list[int], rows: list[Row], target: Path) -> None:
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
     accuracy = np.array([row["accuracy"] for row in rows])
-    low = np.array([row["accuracy_low"] for row in rows])
-    high = np.array([row["accuracy_high"] for row in rows])
+    low = np.array([_end(row, "low") for row in rows])
+    high = np.array([_end(row, "high") for row in rows])
     axes.errorbar(
         sizes,
         accuracy,
@@ -203,6 +203,12 @@ def draw_curve(sizes: list[int], rows: list[Row], target: Path) -> None:
     axes.minorticks_off()
     axes.legend(frameon=False, loc="lower right")
     figure.savefig(target, metadata={"Date": None}, facecolor="white")
+
+
+def _end(row: Row, name: str) -> float:
+    """Return an end of the accuracy's interval, the accuracy itself where it has none."""
+    end = row[f"accuracy_{name}"]
+    return float(row["accuracy"] if end is None else end)
 
 
 def main() -> None:

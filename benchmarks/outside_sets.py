@@ -26,9 +26,8 @@ def show(name: str, metrics: dict[str, Any]) -> None:
     for key in SHOWN:
         if key not in metrics:
             continue
-        interval = ""
-        if f"{key}_low" in metrics:
-            interval = f"{metrics[f'{key}_low']:.3f} to {metrics[f'{key}_high']:.3f}"
+        low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
+        interval = "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
         print(f"  {key:<18}{metrics[key]:.4f}  {interval}")
     parts = metrics.get("sections") or metrics.get("subsets") or {}
     for part, value in parts.items():

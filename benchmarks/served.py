@@ -109,7 +109,10 @@ class Server(Client):
     def is_well(self, chance: random.Random) -> Falls:
         """Return what is wrong with an answer to a client that did nothing wrong."""
         start = time.monotonic()
-        falls = self.ask(chance)
+        try:
+            falls = self.ask(chance)
+        except httpx.HTTPError as error:
+            falls = [f"bystander: {error!r}"]
         seconds = time.monotonic() - start
         if seconds > self.patience:
             falls.append(f"bystander waited {seconds:.1f} s of at most {self.patience:.1f}")
@@ -118,10 +121,7 @@ class Server(Client):
     def ask(self, chance: random.Random) -> Falls:
         """Return what is wrong with an answer, however long it took."""
         n = chance.randrange(len(GOOD_TEXTS))
-        try:
-            difference = abs(self.score(n) - self.rewards[n])
-        except httpx.HTTPError as error:
-            return [f"bystander: {error!r}"]
+        difference = abs(self.score(n) - self.rewards[n])
         return [f"bystander: reward off by {difference:.3g}"] if difference > TOLERANCE else []
 
 

@@ -13,7 +13,7 @@ from mlx_lm import load
 from mlx_lm.utils import quantize_model, save_config, save_model
 
 from mlx_reward.backbones.load import NO_CODE, check_files
-from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.errors import InputError, first_line
 
 # What a backbone consists of besides weights and config.
 TOKENIZER_FILES = (
@@ -83,7 +83,7 @@ def _load(source: Path) -> Any:
         check_files(source)
         return load(str(source), tokenizer_config=NO_CODE)[0]
     except Exception as error:  # whatever a damaged or foreign model makes mlx_lm raise
-        raise InputError(f"{source}: mlx_lm cannot open it ({_first_line(error)})") from None
+        raise InputError(f"{source}: mlx_lm cannot open it ({first_line(error)})") from None
 
 
 def check(folder: Path, source: str) -> None:
@@ -92,9 +92,5 @@ def check(folder: Path, source: str) -> None:
         load(str(folder), lazy=True, tokenizer_config=NO_CODE)
     except Exception as error:  # as above: the reason is told, whatever its kind
         raise InputError(
-            f"base.source {source!r}: mlx_lm cannot open the result ({_first_line(error)})"
+            f"base.source {source!r}: mlx_lm cannot open the result ({first_line(error)})"
         ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -12,7 +12,7 @@ from mlx_lm.utils import load_model
 
 from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.utils import process, tensors
-from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.errors import InputError, first_line
 from mlx_reward.utils.files import read_json
 
 # Fields of config.json that count parts of a model, one made after the other.
@@ -57,9 +57,8 @@ def _load(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     except InputError:
         raise
     except Exception as error:  # whatever a damaged or foreign model makes mlx_lm raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise InputError(
-            f"{folder}: no backbone that mlx_lm opens ({reason}); run `dvc repro base`"
+            f"{folder}: no backbone that mlx_lm opens ({first_line(error)}); run `dvc repro base`"
         ) from None
     return model, config
 

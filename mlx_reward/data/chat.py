@@ -13,7 +13,7 @@ from typing import Any
 
 from mlx_reward.data.pair import Message, Prompt, as_messages
 from mlx_reward.data.rendered import foreign_templates, parse, rendered_by
-from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.errors import InputError, first_line
 from mlx_reward.utils.template_guard import TooSlow, check_template, time_limit
 from mlx_reward.utils.transformers_import import import_transformers
 
@@ -372,6 +372,7 @@ def load_renderer(
             backbone, local_files_only=True, trust_remote_code=False
         )
     except Exception as error:  # whatever a damaged or foreign tokenizer makes transformers raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise InputError(f"{backbone}: transformers cannot open its tokenizer ({reason})") from None
+        raise InputError(
+            f"{backbone}: transformers cannot open its tokenizer ({first_line(error)})"
+        ) from None
     return Renderer(tokenizer, max_seq_length, chat_template, template_date)

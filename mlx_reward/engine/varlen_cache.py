@@ -18,6 +18,7 @@ from mlx_reward.cpu.attention import Window, attend
 from mlx_reward.engine.block_roles import LayerCache
 from mlx_reward.engine.prefix_tree import MIN_SAVED, sort_texts
 from mlx_reward.engine.varlen_layout import VarlenLayout, lay_out
+from mlx_reward.utils.errors import first_line
 
 MASKED = np.float32(-1e30)  # added to the score of a key that a query may not see
 
@@ -137,6 +138,5 @@ def varlen_obstacle(
         if mx.allclose(together[:, 0], alone, rtol=1e-3, atol=1e-4).item() is True:
             return None
     except cannot as error:
-        message = (str(error).splitlines() or [""])[0]
-        return f"its blocks cannot run without ({type(error).__name__}: {message})"
+        return f"its blocks cannot run without ({type(error).__name__}: {first_line(error)})"
     return f"hidden states without differ by {difference:.2g}"

@@ -13,11 +13,13 @@ from pydantic import BaseModel, Field, ValidationError
 from mlx_reward.utils.arrays import Array
 from mlx_reward.utils.errors import InputError
 
+LEAST_TEMPERATURE = 1e-100  # log-odds of lower ones may not be finite
+
 
 class _Fields(BaseModel):
     """A calibrator as it stands in calibration.json, which may come from a stranger."""
 
-    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    temperature: Annotated[float, Field(gt=LEAST_TEMPERATURE, allow_inf_nan=False)]
     knots: list[
         tuple[
             Annotated[float, Field(allow_inf_nan=False)],

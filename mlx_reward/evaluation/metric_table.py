@@ -275,6 +275,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("best_of_n_regret", "regret of best-of-N", over_groups("best_of_n_regret")),
     Metric("pairs", None, lambda p: len(p.margins)),
     Metric("ties", None, lambda p: int((p.margins == 0).sum())),
+    Metric("judge_ties", None, lambda p: p.judge_ties, optional=True),
+    Metric("judge_contradictions", None, lambda p: p.judge_contradictions, optional=True),
     Metric("texts", None, lambda p: len(p.test.texts)),
     Metric("prompts_cut", None, lambda p: p.test.cut),
     Metric("pairs_dropped", None, lambda p: len(p.test.dropped)),

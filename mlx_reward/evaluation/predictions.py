@@ -28,9 +28,10 @@ class Predictions:
     ``rewards`` is (N,), ``bins`` the number of bins of ECE. Of an ensemble of K models,
     ``member_rewards`` is (K, N) and ``member_calibrators`` has one for each. ``baseline_margins``
     (P,) are those of a bag of words; ``valid_margins`` are margins on the valid split, a list for
-    each cluster, ``valid_accuracy`` is the accuracy there, and
-    ``promises`` are tested on a part of them. ``distances`` (N,) are those from the training texts.
-    Metrics of what is None are left out.
+    each cluster, ``valid_accuracy`` is the accuracy there, and ``promises`` are tested on a part of
+    them. ``distances`` (N,) are those from the training texts. ``judge_ties`` and
+    ``judge_contradictions`` count, in all splits, what the judges did not decide. Metrics of what
+    is None are left out.
     """
 
     test: "PreferenceDataset"
@@ -44,6 +45,8 @@ class Predictions:
     valid_accuracy: float | None = None
     promises: Promises | None = None
     distances: Array | None = None
+    judge_ties: int | None = None
+    judge_contradictions: int | None = None
 
     @cached_property
     def margins(self) -> Array:

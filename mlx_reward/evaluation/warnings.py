@@ -61,11 +61,10 @@ def _probe_warning(probes: Mapping[str, Mapping[str, Any]]) -> str | None:
     shares = []
     for name in by_share:
         row = fooling[name]
-        count = round(row["fooled"] * row["probes"])
-        shares.append(
-            f"{name.replace('_', ' ')} ({count} of {row['probes']}, "
-            f"95 % {row['fooled_low']:.2f} to {row['fooled_high']:.2f})"
-        )
+        share = f"{round(row['fooled'] * row['probes'])} of {row['probes']}"
+        if row["fooled_low"] is not None:
+            share += f", 95 % {row['fooled_low']:.2f} to {row['fooled_high']:.2f}"
+        shares.append(f"{name.replace('_', ' ')} ({share})")
     return f"fooled more often than not by {', '.join(shares)}"
 
 

@@ -115,7 +115,7 @@ class RewardModel:
         backbone = Path(base) if base else backbone_of(folder)
         loaded = load(folder, backbone)
         calibration_file = calibration_of(folder)
-        calibration = _read_calibration(calibration_file)
+        calibration = read_json(calibration_file, "run `dvc repro calibrate`, which makes it")
         return cls(
             loaded.ensemble,
             loaded.renderer,
@@ -402,16 +402,6 @@ def require_finite(scores: tuple[Array, Array]) -> tuple[Array, Array]:
     if not np.isfinite(scores).all():
         raise NotFinite("the model gives no finite reward; train it again or restore its files")
     return scores
-
-
-def _read_calibration(path: Path) -> dict[str, Any]:
-    """Return what stage `calibrate` wrote; InputError where it gives no probability."""
-    remedy = "run `dvc repro calibrate`, which makes it"
-    calibration: dict[str, Any] = read_json(path, remedy)
-    calibrator = Calibrator.read(calibration)
-    if not np.isfinite(calibrator(np.array([-1.0, 1.0]))).all():
-        raise InputError(f"{path}: it is not finite; {remedy}")
-    return calibration
 
 
 def _read_uncertainty(path: Path, ensemble: Ensemble) -> Uncertainty | None:

@@ -40,6 +40,8 @@ def evaluate(settings: EvalSettings, paths: Paths, baseline: bool = True) -> dic
     """
     remedy = "run `dvc repro calibrate`, or `mlx-reward calibrate` where there is no project"
     calibration = read_json(paths.calibration, remedy)
+    data_metrics = paths.metrics / "data.json"  # of stage data, which a command does without
+    counts = read_json(data_metrics, "run `dvc repro data`") if data_metrics.exists() else {}
     model = load(paths.reward_model, paths.base)
     renderer = model.renderer
 
@@ -64,6 +66,8 @@ def evaluate(settings: EvalSettings, paths: Paths, baseline: bool = True) -> dic
         valid_margins=calibration["margins"],
         valid_accuracy=calibration.get("valid_accuracy"),
         promises=Promises.read(calibration.get("promises", {})),
+        judge_ties=counts.get("ties"),
+        judge_contradictions=counts.get("contradictions"),
     )
     metrics = compute(predictions)
     probe_metrics, examples = robustness(

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlx_reward.pipeline.git import git, versions_of
 from mlx_reward.pipeline.paths import Paths
-from mlx_reward.utils.errors import InputError
+from mlx_reward.utils.errors import InputError, first_line
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,8 @@ def rewards_of(revision: str, test_rewards: Path) -> list[dict[str, Any]]:
         with dvc_open(str(test_rewards), rev=revision) as file:
             return [json.loads(line) for line in file]
     except (DvcException, OSError) as error:
-        reason = str(error).splitlines()[0]
         raise InputError(
-            f"gate.against: the test rewards of {revision} cannot be read ({reason}); "
+            f"gate.against: the test rewards of {revision} cannot be read ({first_line(error)}); "
             "try `dvc fetch`"
         ) from None
 

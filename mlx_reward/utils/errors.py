@@ -13,8 +13,17 @@ _REMEDIES = {
 }
 
 
+_LONGEST = 300  # characters of another library's message
+
+
 class InputError(Exception):
     """What the user gave cannot be used. The message is one line: where, what, remedy."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of the message of ``error``, or its kind where it has none."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:_LONGEST]
 
 
 def run(main: Callable[[], None]) -> int:

@@ -74,9 +74,9 @@ def clustered(logits: np.ndarray, pairs: int) -> list[dict[str, object]]:
 def test_the_cluster_of_a_row_is_the_unit_and_its_prompt_without_one() -> None:
     old, new = np.repeat([1.0, -1.0], [60, 60]), np.repeat([1.0, -1.0], [90, 30])
     by_prompt = compare_rows(rows(old), rows(new))
-    by_cluster = compare_rows(clustered(old, 10), clustered(new, 10))
+    by_cluster = compare_rows(clustered(old, 6), clustered(new, 6))
     assert by_prompt.p == pytest.approx(2 / 2**10)  # ten prompts of three pairs turned round
-    assert by_cluster.p == pytest.approx(2 / 2**3)
+    assert by_cluster.p == pytest.approx(2 / 2**5)
     assert by_prompt.low > by_cluster.low  # type: ignore[operator]
     few = compare_rows(clustered(old, 60), clustered(new, 60))
     assert (few.low, few.high, few.p) == (None, None, 1.0)

@@ -67,6 +67,11 @@ def test_edits_that_fool_the_model_more_often_than_not_worst_first() -> None:
     ]
 
 
+def test_too_few_probes_for_an_interval() -> None:
+    few = probe(1.0, 0.0, 0.0, 0.01) | UNKNOWN.fields("fooled") | {"fooled": 1.0, "probes": 11}
+    assert warnings(FINE, {"padding": few}) == ["fooled more often than not by padding (11 of 11)"]
+
+
 def test_margins_unlike_those_that_were_calibrated() -> None:
     assert "unlike those on valid (p 0.001)" in warnings(FINE | {"shift_p": 0.001}, {})[0]
 

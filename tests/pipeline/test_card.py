@@ -40,7 +40,7 @@ def test_the_default_is_known_and_its_example_is_the_first_short_test_pair(proje
     found = facts(project)
     assert found.base_model == "HuggingFaceTB/SmolLM2-135M-Instruct"
     assert (found.data, found.dataset, found.license) == ("starter", None, "apache-2.0")
-    assert found.languages == ("en", "de", "fr", "es")
+    assert found.languages == ("en",)
     assert found.example == Example("Why?", "Because.", "No.")
 
 
