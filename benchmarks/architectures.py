@@ -1,19 +1,21 @@
 """Try which of mlx_lm's architectures train, save, reload and score identically.
 
-    python benchmarks/architectures.py > benchmarks/architectures.md
+    pip install --no-deps --target OTHER mlx-lm==0.31.3
+    python benchmarks/architectures.py OTHER > benchmarks/architectures.md
 
-writes the table, from a tiny random model of each; with the name of one architecture as argument it
-prints the row of that one. A configuration is made up from the names of its fields. An architecture
-that cannot be built from it is named with the reason; that is a limit of this script, not of
-mlx-reward.
+writes the table, from a tiny random model of each, for the installed mlx_lm and for another version
+in each folder that is named. A configuration is made up from the names of its fields. An
+architecture that cannot be built from it is named with the reason; that is a limit of this script,
+not of mlx-reward.
 """
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import tempfile
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -67,15 +69,20 @@ FIELDS: list[tuple[Any, str]] = [
     (0, "first_k_dense_replace pad_token_id"),
 ]
 VALUES = {name: value for value, names in FIELDS for name in names.split()}
+HALF_WINDOWED = {"layer_types": ["sliding_attention", "full_attention"]}
+OVERRIDES: dict[str, dict[str, Any]] = {  # of single architectures
+    "gpt_oss": HALF_WINDOWED,
+    "olmo3": HALF_WINDOWED,
+}
 
 INTRODUCTION = """# Architectures of mlx_lm
 
 Made by `python benchmarks/architectures.py`: a tiny random model of each trains, is saved, reloaded
-and scored. The last two columns are the largest differences of a reward in a batch and from plain
-mlx_lm, and before and after.
-
-| architecture | on a CPU it runs | shares prefixes | plain mlx_lm | reloaded |
-|---|---|---|---|---|"""
+and scored; "scored-only": MLX has no gradient of what is computed there, so adapters are random.
+For each version of mlx_lm: the largest difference of a reward in a batch from plain mlx_lm's of the
+text alone, and from the reloaded model's. "-": that version has no such architecture, or it was not
+shown to work.
+"""
 
 
 def build(name: str) -> nn.Module:
@@ -85,6 +92,7 @@ def build(name: str) -> nn.Module:
     values = {f.name: VALUES[f.name] for f in fields if f.name in VALUES}
     if any(f.name == "model_type" for f in fields):
         values["model_type"] = name
+    values |= OVERRIDES.get(name, {})
     missing = [f.name for f in fields if f.name not in values and _is_required(f)]
     if missing:
         raise ValueError(f"no value for {', '.join(missing)}")
@@ -141,6 +149,13 @@ def fit(engine: Engine, texts: list[list[int]]) -> None:
         raise ArithmeticError(f"the loss went from {losses[0]:.3f} to {losses[-1]:.3f}")
 
 
+def randomize(network: RewardNetwork) -> None:
+    """Give the adapters and the head random weights, as if they had been trained."""
+    trained = network.trainable_parameters()
+    network.update(tree_map(lambda w: w + 0.1 * mx.random.normal(w.shape), trained))
+    mx.eval(network.parameters())
+
+
 def reloaded(name: str, network: RewardNetwork) -> RewardNetwork:
     """Return a new model of the architecture ``name`` with the saved adapters of ``network``."""
     adapters = dict(tree_flatten(network.backbone.trainable_parameters()))
@@ -159,17 +174,25 @@ def plain_reward(network: RewardNetwork, text: list[int]) -> float:
 
 
 def try_architecture(name: str) -> list[str]:
-    """Return the row of ``name``: how it runs, and the largest differences that were seen."""
+    """Return how ``name`` runs, whether it shares prefixes, and the largest differences that were
+    seen.
+    """
     texts = make_texts()
     engine = Engine(with_adapters(build(name), -1, **LORA))
-    fit(engine, texts)
+    way = "padding-free" if engine.padding_free else "padded"
+    try:
+        fit(engine, texts)
+    except ValueError as error:  # MLX has no gradient of something that the architecture computes
+        if "VJP" not in str(error):
+            raise
+        way += ",scored-only"
+        randomize(engine.network)
     together = engine.score(texts)
     saved = reloaded(name, engine.network)
     plain = np.array([plain_reward(saved, text) for text in texts])
     again = Engine(saved).score(texts)
     return [
-        name,
-        "padding-free" if engine.padding_free else "padded",
+        way,
         "yes" if engine.shares_prefix else "no",
         f"{np.abs(together - plain).max():.0e}",
         f"{np.abs(together - again).max():.0e}",
@@ -190,25 +213,56 @@ def architectures() -> list[str]:
     ]
 
 
-def write_table() -> None:
+def call(folder: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run this script in a process of its own, with the mlx_lm in ``folder`` or, if that is empty,
+    the installed one.
+    """
+    path = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH", "")]))
+    command = [sys.executable, __file__, *arguments]
+    environment = os.environ | {"PYTHONPATH": path}
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def write_table(folders: list[str]) -> None:
     """Print a row for each architecture, each tried in a process of its own."""
+    listed = {folder: call(folder, "--list").stdout.split() for folder in folders}
+    versions = {folder: names.pop(0) for folder, names in listed.items()}
+    heads = [f"plain mlx_lm {version} | reloaded" for version in versions.values()]
     print(INTRODUCTION)
+    print(f"| architecture | on a CPU it runs | shares prefixes | {' | '.join(heads)} |")
+    print("|---" * (3 + 2 * len(folders)) + "|")
     failures = []
-    for name in architectures():
-        answer = subprocess.run([sys.executable, __file__, name], capture_output=True, text=True)
-        if answer.returncode == 0:
-            print(answer.stdout.splitlines()[-1], flush=True)
-        else:
-            lines = answer.stderr.strip().splitlines() or ["no message"]
-            failures.append(f"- {name}: {lines[-1][:150]}")
+    for name in sorted(set().union(*listed.values())):
+        rows: dict[str, list[str]] = {}
+        for folder in folders:
+            if name not in listed[folder]:
+                continue
+            answer = call(folder, "--one", name)
+            if answer.returncode == 0:
+                rows[folder] = answer.stdout.splitlines()[-1].split()
+            else:
+                lines = answer.stderr.strip().splitlines() or ["no message"]
+                failures.append(f"- {name} {versions[folder]}: {lines[-1][:150]}")
+        if rows:
+            print(table_row(name, [rows.get(folder) for folder in folders]), flush=True)
     print("\nNot shown to work:\n\n" + "\n".join(failures))
 
 
+def table_row(name: str, found: list[list[str] | None]) -> str:
+    """Return the row of ``name`` from what each version's process printed, if it worked."""
+    ways = [" / ".join(dict.fromkeys(row[k] for row in found if row)) for k in (0, 1)]
+    differences = [cell for row in found for cell in (row[2:] if row else ["-", "-"])]
+    return f"| {' | '.join([name, *ways, *differences])} |"
+
+
 def main() -> None:
-    if len(sys.argv) > 1:
-        print(f"| {' | '.join(try_architecture(sys.argv[1]))} |")
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--list"]:
+        print(metadata.version("mlx-lm"), *architectures())
+    elif arguments[:1] == ["--one"]:
+        print(*try_architecture(arguments[1]))
     else:
-        write_table()
+        write_table(["", *arguments])
 
 
 if __name__ == "__main__":

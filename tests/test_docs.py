@@ -13,7 +13,7 @@ from tests.test_readme import fill
 
 pytestmark = pytest.mark.slow
 PAGES = ["train", "data", "report", "label", "serve", "export", "machines", "rl"]
-WITHOUT_COMMANDS = {"README", "architecture", "install", "teams"}
+WITHOUT_COMMANDS = {"README", "architecture", "ci", "install", "teams"}
 COPIED = (
     "mlx_reward",
     "stages",
@@ -21,6 +21,7 @@ COPIED = (
     "dvc.yaml",
     "params.yaml",
     ".dvc/config",
+    ".dvc/plots",
     ".dvcignore",
     ".gitignore",
 )

@@ -60,18 +60,29 @@ def export(
     evidence: Annotated[Path, typer.Option(help="Metrics to show in the model card.")] = Path(
         "metrics/eval.json"
     ),
+    license: Annotated[
+        str | None, typer.Option(help="Its license on the model card, such as apache-2.0.")
+    ] = None,
+    language: Annotated[
+        list[str] | None, typer.Option(help="A language it judges, such as en; may be repeated.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the model merged, for transformers or for MLX."""
     from mlx_reward.exchange.fuse import fuse
     from mlx_reward.exchange.to_transformers import export as export_to_transformers
     from mlx_reward.inference.pretrained import backbone_of
+    from mlx_reward.pipeline.card import card_facts
+    from mlx_reward.pipeline.paths import PARAMS, Paths
 
     backbone = base or backbone_of(model)
     if to == "mlx":
         fuse(model, backbone, target, member, dtype, overwrite)
         return
-    bias = export_to_transformers(model, backbone, target, member, dtype, evidence, overwrite)
+    facts = card_facts(PARAMS, Paths(), evidence, license, language or ())
+    bias = export_to_transformers(
+        model, backbone, target, member, dtype, evidence, overwrite, facts
+    )
     if abs(bias) > 1e-6:
         print(
             f"note: transformers' scores lack the constant {bias:.4f}, for its head has no bias; "

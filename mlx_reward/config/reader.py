@@ -48,11 +48,14 @@ S = TypeVar("S", bound=Settings)
 def read_section(path: Path, section: str, kind: type[S]) -> S:
     """Return ``section`` of the YAML file at ``path``.
 
-    InputError names the key, its value and what is allowed.
+    InputError names the key, its value and what is allowed. A section all of whose keys have a
+    default may be missing.
     """
     params = read_yaml(path)
     if not isinstance(params, dict) or section not in params:
         near = nearest(section, params if isinstance(params, dict) else {})
+        if near is None and not any(f.is_required() for f in kind.model_fields.values()):
+            return kind()
         raise InputError(
             f"{path}: section '{section}' is missing"
             + (f", but there is '{near}'; mend its spelling" if near else TAKE_OVER)

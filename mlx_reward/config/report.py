@@ -4,4 +4,5 @@ from mlx_reward.config.reader import Settings
 
 
 class ReportSettings(Settings):
-    texts: bool
+    # The default keeps params.yaml of projects that were begun before there was this section.
+    texts: bool = True

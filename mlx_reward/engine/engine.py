@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.engine import padded, slices, varlen
 from mlx_reward.engine.batch_tokens import CPU_BATCH_TOKENS, accelerator_batch_tokens
+from mlx_reward.engine.capabilities import Capabilities
 from mlx_reward.engine.features import FrozenFeatures, frozen_blocks
 from mlx_reward.engine.prefix_groups import distinct
-from mlx_reward.engine.runner import CANNOT, Capabilities, Runner, evaluation_mode
+from mlx_reward.engine.runner import CANNOT, Runner, evaluation_mode
 from mlx_reward.engine.streams import streams
 from mlx_reward.engine.worker import run_on_worker
+from mlx_reward.model.adapters import merge_adapters
 from mlx_reward.model.checkpoint import Tree
 from mlx_reward.model.network import RewardNetwork, with_weights
 from mlx_reward.utils.progress import bar
@@ -44,9 +46,15 @@ class Engine:
         self._runner = Runner(network, grad_checkpoint, capabilities)
         self._reuses_features: bool | None = None  # until it is tried
 
-    def with_weights(self, weights: Tree) -> "Engine":
-        """Return an engine for scoring with other trained weights over the same frozen arrays."""
+    def with_weights(self, weights: Tree, merge: bool = False) -> "Engine":
+        """Return an engine for scoring with other trained weights over the same frozen arrays.
+
+        With ``merge``, a CPU's has LoRA added to the weights that it adapts, which takes memory for
+        a copy of these.
+        """
         twin = with_weights(self.network, weights)
+        if merge and takes_cpu_way():
+            merge_adapters(twin)
         return Engine(twin, capabilities=self._runner.capabilities)
 
     @property

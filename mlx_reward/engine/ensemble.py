@@ -29,12 +29,14 @@ class Ensemble:
     """Scores texts with each of ``members``, the trained weights of each as a tree.
 
     Each has a network of its own over the frozen arrays of ``engine``'s, so that several threads
-    can score at once.
+    can score at once. One alone has its adapters merged; several would each hold a copy of all
+    weights that are adapted.
     """
 
     def __init__(self, engine: Engine, members: list[Tree]) -> None:
         self.members = members
-        self.engines = [engine.with_weights(member) for member in members]
+        alone = len(members) == 1
+        self.engines = [engine.with_weights(member, merge=alone) for member in members]
 
     @property
     def digest(self) -> str:

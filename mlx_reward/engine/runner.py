@@ -5,7 +5,6 @@ architecture allows.
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import mlx.core as mx
 
@@ -13,6 +12,11 @@ from mlx_reward.backbones.blocks import blocks
 from mlx_reward.cpu.install import install
 from mlx_reward.cpu.way import takes_cpu_way
 from mlx_reward.engine.block_roles import LayerCache, roles, thread_roles, wrap_blocks
+from mlx_reward.engine.capabilities import (
+    Capabilities,
+    keep_capabilities,
+    known_capabilities,
+)
 from mlx_reward.engine.features import frozen_blocks
 from mlx_reward.engine.prefix_cache import can_share_prefix
 from mlx_reward.engine.rope import position_limit
@@ -32,30 +36,6 @@ CANNOT = (
 )
 
 _told: set[str] = set()  # architectures
-
-
-@dataclass(frozen=True)
-class Capabilities:
-    """What an architecture allows on this device.
-
-    ``padding_free``: texts run without padding, which is how a CPU runs them best; ``why_padded``
-    says why not. ``shares_prefix``: texts share the computation of what they begin with.
-    ``position_limit``: longer texts run alone, for their rotary embedding changes with the length
-    of their batch.
-    """
-
-    padding_free: bool
-    shares_prefix: bool
-    position_limit: int | None = None
-    why_padded: str = ""
-
-    def __str__(self) -> str:
-        way = "without padding" if self.padding_free else f"in padded batches: {self.why_padded}"
-        prefixes = "what texts begin with in common runs once"
-        if not self.shares_prefix:
-            prefixes = "every text runs whole"
-        limit = f"; longer than {self.position_limit} tokens, alone" if self.position_limit else ""
-        return f"{way}; {prefixes}{limit}"
 
 
 class Runner:
@@ -80,7 +60,7 @@ class Runner:
         wrap_blocks(network.backbone)
         self._attention_only = can_share_prefix(network.backbone)
         self.padding_free = False  # until it is tried out
-        self.capabilities = capabilities or self._try_out()
+        self.capabilities = capabilities or self._find_out()
         self.padding_free = self.capabilities.padding_free
         self._say_once()
 
@@ -133,6 +113,13 @@ class Runner:
     @property
     def _recomputes(self) -> bool:
         return self._grad_checkpoint and self.network.training
+
+    def _find_out(self) -> Capabilities:
+        known = known_capabilities(self.network.backbone)
+        if known is None:
+            known = self._try_out()
+            keep_capabilities(self.network.backbone, known)
+        return known
 
     def _try_out(self) -> Capabilities:
         limit = position_limit(self.network.backbone, CANNOT)

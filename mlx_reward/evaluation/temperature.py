@@ -5,7 +5,6 @@ number changes neither the ranking nor the accuracy.
 """
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from mlx_reward.evaluation.metrics import nll
 from mlx_reward.utils.arrays import Array
@@ -38,6 +37,8 @@ def fit_temperature(margins: Array) -> float:
     def loss(log_inverse: float) -> float:
         logits = margins / scale * np.exp(log_inverse)
         return (1 - other_way) * nll(logits) + other_way * nll(-logits)
+
+    from scipy.optimize import minimize_scalar  # late: commands that only score need it not
 
     fit = minimize_scalar(loss, bounds=LOG_BOUNDS)  # convex in 1 / T
     if not fit.success:

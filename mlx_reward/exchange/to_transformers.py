@@ -19,7 +19,7 @@ from mlx_reward.exchange.fused_weights import (
     fused_weights,
     load_member,
 )
-from mlx_reward.exchange.model_card import model_card
+from mlx_reward.exchange.model_card import CardFacts, model_card
 from mlx_reward.model.checkpoint_config import read_reward_config
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.utils import tensors
@@ -27,6 +27,7 @@ from mlx_reward.utils.errors import InputError
 from mlx_reward.utils.files import write_json
 from mlx_reward.utils.outputs import output_folder
 
+NOTHING_KNOWN = CardFacts()
 ARCHITECTURES = {  # by model_type
     "llama": "LlamaForSequenceClassification",
     "mistral": "MistralForSequenceClassification",
@@ -46,22 +47,28 @@ def export(
     dtype: str = "float32",
     evidence: Path | None = None,
     overwrite: bool = False,
+    facts: CardFacts = NOTHING_KNOWN,
 ) -> float:
     """Write the model in ``folder`` over the backbone ``base`` to the folder ``target``.
 
     Of an ensemble it is one ``member``, counted from 1. ``evidence`` is metrics/eval.json, shown
-    in the model card; for ``overwrite`` see ``utils.outputs.output_folder``. Returns the head's
-    bias, which transformers' scores lack. InputError where transformers has no class for the model.
+    in the model card beside ``facts``; for ``overwrite`` see ``utils.outputs.output_folder``.
+    Returns the head's bias, which transformers' scores lack. InputError where transformers has no
+    class for the model.
     """
     sources = [folder, base, *([evidence] if evidence is not None else [])]
     with output_folder(target, sources, overwrite) as temporary:
-        bias = _write(temporary, folder, base, member, dtype, evidence)
+        bias = _write(temporary, folder, base, member, dtype)
+        figures = {}
+        if evidence is not None and evidence.exists():
+            figures = json.loads(evidence.read_text())
+        card = model_card(read_reward_config(folder), figures, bias, facts)
+        (temporary / "README.md").write_text(card, encoding="utf-8")
     return bias
 
 
-def _write(
-    target: Path, folder: Path, base: Path, member: int, dtype: str, evidence: Path | None
-) -> float:
+def _write(target: Path, folder: Path, base: Path, member: int, dtype: str) -> float:
+    """Write weights, config and tokenizer to ``target`` and return the head's bias."""
     base_config = read_config(base)
     architecture = ARCHITECTURES.get(base_config["model_type"])
     if architecture is None:
@@ -78,14 +85,9 @@ def _write(
     tokenizer.chat_template = renderer.dated_template
     tokenizer.pad_token = _pad_token(tokenizer, renderer.last_token)
     config = _config(base_config, architecture, tokenizer, dtype)
-    figures = {}
-    if evidence is not None and evidence.exists():
-        figures = json.loads(evidence.read_text())
-    card = model_card(read_reward_config(folder), figures, bias)
     tensors.save(target / "model.safetensors", _weights(network, dtype))
     write_json(target / "config.json", config)
     _save_tokenizer(tokenizer, target)
-    (target / "README.md").write_text(card, encoding="utf-8")
     return bias
 
 

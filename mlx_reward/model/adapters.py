@@ -2,8 +2,11 @@
 mlx_lm records them.
 """
 
+import mlx.core as mx
 import mlx.nn as nn
+from mlx.utils import tree_unflatten
 from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
+from mlx_lm.tuner.lora import LoRALinear
 from mlx_lm.tuner.utils import linear_to_lora_layers
 
 from mlx_reward.backbones.blocks import blocks
@@ -60,6 +63,25 @@ def with_adapters(
     config = {"rank": rank, "scale": scale, "dropout": dropout, "keys": set(keys) if keys else None}
     linear_to_lora_layers(backbone, num_layers, config, use_dora=fine_tune_type == "dora")
     return RewardNetwork(backbone, head)
+
+
+def merge_adapters(network: RewardNetwork) -> None:
+    """Add LoRA's product to the float32 weights that it adapts, in place: the same rewards from a
+    third of the matmuls.
+
+    Adapters on quantized layers stay, for their sum would be rounded again, and so do other kinds.
+    What was trained still counts as such, so that the same blocks are known as frozen.
+    """
+    merged: list[tuple[str, nn.Module]] = []
+    for name, layer in network.named_modules():
+        if not isinstance(layer, LoRALinear) or layer.linear.weight.dtype != mx.float32:
+            continue
+        linear: nn.Linear = layer.linear
+        linear.weight = linear.weight + (layer.scale * layer.lora_b.T) @ layer.lora_a.T
+        linear.unfreeze()
+        mx.eval(linear.weight)  # one after the other, so that few products are held at once
+        merged.append((name, linear))
+    network.update_modules(tree_unflatten(merged))
 
 
 def _refuse_dora(backbone: nn.Module, num_layers: int) -> None:

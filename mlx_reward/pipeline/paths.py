@@ -27,6 +27,7 @@ class Paths:
     plots: Path = Path("metrics/plots")
     live: Path = Path("metrics/live")  # curves while training runs, where they are asked for
     report: Path = Path("metrics/report.html")
+    summary: Path = Path("metrics/report.md")
 
     @classmethod
     def below(cls, folder: Path) -> "Paths":

@@ -41,17 +41,14 @@ def create(folder: Path, data: Path | None, base: str | None) -> None:
     or Git is missing.
     """
     files = _files(data, base)
-    clashes = [name for name in files if (folder / name).exists()]
+    clashes = [name for name in [*files, ".dvc/plots"] if (folder / name).exists()]
     if clashes:
         raise InputError(f"{folder / clashes[0]} exists already; name an empty or new folder")
     if shutil.which("git") is None:
         raise InputError("git is not installed; DVC keeps a project's versions in it")
     if find_spec("dvc") is None:
         raise InputError(str(missing_extra("dvc")))
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    _write(folder, files)
     if data is not None:
         shutil.copyfile(data, folder / "data" / "raw" / data.name)
     if _run(["git", "rev-parse", "--is-inside-work-tree"], folder, check=False) != 0:
@@ -59,6 +56,23 @@ def create(folder: Path, data: Path | None, base: str | None) -> None:
     if not (folder / ".dvc").exists():
         _run([sys.executable, "-m", "dvc", "init", "--quiet", "--subdir"], folder)
         _run([sys.executable, "-m", "dvc", "config", "core.analytics", "false"], folder)
+    _write(folder, _plot_templates())
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    """Write each text to its path in ``folder``."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _plot_templates() -> dict[str, str]:
+    """Return how `dvc plots` draws; they follow `dvc init`, which makes the folder they lie in."""
+    found = {}
+    for template in (TEMPLATE / "plots").iterdir():
+        found[f".dvc/plots/{template.name}"] = template.read_text(encoding="utf-8")
+    return found
 
 
 def _files(data: Path | None, base: str | None) -> dict[str, str]:
@@ -69,6 +83,7 @@ def _files(data: Path | None, base: str | None) -> dict[str, str]:
         "params.yaml": _params(data, base),
         "requirements.txt": requirement("pipeline") + "\n",
         ".gitignore": IGNORED_BY_GIT,
+        ".github/workflows/model.yml": (TEMPLATE / "workflows" / "model.yml").read_text("utf-8"),
         "data/raw/.gitignore": "*\n!.gitignore\n!README.md\n",
         "data/raw/README.md": RAW_README,
         **stages,

@@ -1,4 +1,6 @@
-"""Write metrics/report.html: the verdict, its evidence and every test pair on one page."""
+"""Write metrics/report.html, the verdict, its evidence and every test pair on one page, and
+metrics/report.md, what a pull request needs to know of it.
+"""
 
 from typing import Any
 
@@ -12,7 +14,7 @@ from mlx_reward.pipeline.paths import PARAMS, Paths
 from mlx_reward.pipeline.provenance import provenance
 from mlx_reward.pipeline.reference import last_run, run_of
 from mlx_reward.report.comparison import Earlier
-from mlx_reward.report.page import ReportData, page
+from mlx_reward.report.page import ReportData, page, summary
 from mlx_reward.report.provenance import Provenance
 from mlx_reward.utils.files import read_json, read_jsonl, whole_file
 
@@ -65,6 +67,8 @@ def write_report(
     )
     with whole_file(paths.report) as temporary:
         temporary.write_text(page(report), encoding="utf-8")
+    with whole_file(paths.summary) as temporary:
+        temporary.write_text(summary(report), encoding="utf-8")
     print(f"open {paths.report} in a browser")
 
 

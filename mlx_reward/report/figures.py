@@ -34,7 +34,7 @@ class Scale:
 
     def end(self, value: float) -> str:
         """Return an end of the axis as text."""
-        return self.axis.label(value) if self.write is percent else self.write(value)
+        return self.write(value) if self.write is points else self.axis.label(value)
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,14 @@ GAIN = Scale("Accuracy above a baseline", Axis("", -0.5, 0.5), points, 0.0, agai
 ORDER = Scale("Order of several responses", Axis("", -1, 1), number, 0.0, against="no relation")
 SURE = Scale("Does confidence tell right from wrong?", SHARES, number, 0.5, against="a coin")
 NATS = Scale(
-    "Are the probabilities right?", Axis("", 0, 1.2), number, math.log(2), "lower", "a coin"
+    "Log loss of the probabilities", Axis("", 0, 1.2), number, math.log(2), "lower", "a coin"
 )
-SQUARES = replace(NATS, axis=Axis("", 0, 0.5), reference=0.25)
-ERRORS = replace(NATS, axis=Axis("", 0, 0.25), reference=None, against="")
+SQUARES = replace(
+    NATS, title="Squared error of the probabilities", axis=Axis("", 0, 0.5), reference=0.25
+)
+ERRORS = replace(
+    NATS, title="Calibration error", axis=Axis("", 0, 0.25), reference=None, against=""
+)
 OTHERS = Scale("Others", SHARES, number)
 SCALES: dict[str, Scale] = {
     "accuracy": ACCURACY,
@@ -85,7 +89,7 @@ SCALES: dict[str, Scale] = {
     "smece": ERRORS,
     "ece_before": ERRORS,
 }
-ORDER_OF_GROUPS = (ACCURACY, GAIN, SURE, NATS, ORDER, OTHERS)
+ORDER_OF_GROUPS = (ACCURACY, GAIN, ERRORS, NATS, SQUARES, SURE, ORDER, OTHERS)
 
 
 def groups(metrics: Metrics, bars: GateSettings) -> list[Group]:

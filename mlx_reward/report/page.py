@@ -92,6 +92,23 @@ def page(report: ReportData) -> str:
     )
 
 
+def summary(report: ReportData) -> str:
+    """Return the verdict, the change since the last run and a reliability chart, in Markdown.
+
+    It is what a pull request needs to know of a run; GitHub draws the chart (Mermaid).
+    """
+    earlier = report.earlier
+    return render(
+        "summary.md.jinja",
+        verdict=report.verdict.word,
+        base=report.provenance.base,
+        lede=lede(report.metrics),
+        reasons=reasons(report),
+        change=change_since(earlier, report.metrics, report.rewards) if earlier else None,
+        reliability=report.plots["reliability_after"],
+    )
+
+
 def lede(metrics: Metrics) -> str:
     """Return the sentence that a reader should know if it is the only one they read."""
     ends = interval(metrics["accuracy_low"], metrics["accuracy_high"])

@@ -8,13 +8,11 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 import mlx.optimizers as optim
-import numpy as np
 from mlx.utils import tree_map
 
 from mlx_reward.data.dataset import Batch, PairIds, PreferenceDataset, collate
 from mlx_reward.engine.engine import Engine
 from mlx_reward.engine.features import FrozenFeatures
-from mlx_reward.evaluation.metrics import accuracy
 from mlx_reward.model.network import RewardNetwork
 from mlx_reward.training.distributed import DataParallel
 from mlx_reward.training.losses import LossFn
@@ -69,10 +67,13 @@ def make_train_step(
         own_sums = _accumulate(value_and_grad, network, batches, pairs_in_step=len(pair_ids))
         loss, correct, margins, gradients = data_parallel.all_sum(own_sums)
         gradients, norm = optim.clip_grad_norm(gradients, max_grad_norm or math.inf)
+        mx.eval(
+            loss, correct, margins, norm, gradients
+        )  # the one time the host waits for the device
         finite = math.isfinite(float(loss)) and math.isfinite(float(norm))
         if finite:
             optimizer.update(network, gradients)
-            mx.eval(network.trainable_parameters(), optimizer.state)
+            mx.async_eval(network.trainable_parameters(), optimizer.state)
         return StepResult(
             loss=float(loss),
             accuracy=float(correct) / len(pair_ids),
@@ -114,23 +115,22 @@ def _accumulate(
     Each batch is weighted by its share of the step's pairs. A correct pair has the higher reward
     for chosen; a tie counts one half.
     """
-    loss = mx.array(0.0)
-    correct = 0.0
-    sum_of_margins = 0.0
+    loss = correct = sum_of_margins = mx.array(0.0)
     total: Any = None
     for batch in batches:
-        pairs = len(batch.chosen)
-        share = pairs / pairs_in_step
+        if total is not None:
+            mx.eval(
+                loss, correct, sum_of_margins, total
+            )  # so that one batch's graph is held at a time
+        share = len(batch.chosen) / pairs_in_step
         (batch_loss, margins), gradients = value_and_grad(network, batch)
         loss = loss + share * batch_loss
         total = _add(total, gradients, share)
-        mx.eval(loss, margins, total)
-        found = np.array(margins, dtype=np.float64)
-        correct += pairs * accuracy(found)
-        sum_of_margins += float(found.sum())
+        correct = correct + (0.5 + 0.5 * mx.sign(margins)).sum()
+        sum_of_margins = sum_of_margins + margins.sum()
     if total is None:  # fewer pairs than processes
         total = tree_map(mx.zeros_like, network.trainable_parameters())
-    return loss, mx.array(correct), mx.array(sum_of_margins), total
+    return loss, correct, sum_of_margins, total
 
 
 def _add(total: Any, gradients: Any, share: float) -> Any:

@@ -8,6 +8,7 @@ import yaml
 
 from mlx_reward.config.gate import GateSettings
 from mlx_reward.config.reader import read_section
+from mlx_reward.config.report import ReportSettings
 from mlx_reward.config.train import TrainSettings
 from mlx_reward.utils.errors import InputError
 
@@ -118,3 +119,13 @@ def test_missing_key_section_and_file(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(InputError, match="not there"):
         read_section(path, "gate", GateSettings)
+
+
+def test_a_section_may_be_missing_if_every_key_has_a_default(tmp_path: Path) -> None:
+    """Projects that were begun before there was the section go on working."""
+    params = tmp_path / "params.yaml"
+    params.write_text("gate: {}\n")
+    assert read_section(params, "report", ReportSettings).texts
+    params.write_text("reports: {texts: false}\n")
+    with pytest.raises(InputError, match="'report' is missing, but there is 'reports'"):
+        read_section(params, "report", ReportSettings)

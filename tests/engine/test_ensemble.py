@@ -6,6 +6,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from mlx.utils import tree_map
+from mlx_lm.tuner.lora import LoRALinear
 
 from mlx_reward.backbones.digest import digest
 from mlx_reward.backbones.load import load_backbone
@@ -52,6 +53,35 @@ def test_each_member_scores_as_it_would_alone(backbone: Path, layers: int) -> No
         assert own == pytest.approx(Engine(model).score(data.texts), abs=1e-4)
     assert np.std(together, axis=0).min() > 1e-3
     assert np.array_equal(mean_and_deviation(together)[0], together.mean(axis=0))
+
+
+def adapted(engine: Engine) -> bool:
+    return any(isinstance(part, LoRALinear) for _, part in engine.network.named_modules())
+
+
+@pytest.mark.parametrize("layers", [2, -1])
+def test_one_alone_has_its_adapters_merged_and_the_same_rewards(
+    backbone: Path, layers: int
+) -> None:
+    """Also over features of the frozen blocks, which are the same ones; and the model that is
+    trained keeps its adapters.
+    """
+    model, data = network(backbone, layers), dataset(12)
+    [member] = random_members(model, 1)
+    model.update(member)
+    model.eval()
+    apart = Engine(model)
+    expected = apart.score(data.texts)
+    merged = Ensemble(apart, [member])
+    inner = merged.engines[0]
+    assert merged.score(data.texts)[0] == pytest.approx(expected, abs=5e-5)
+    assert inner.frozen_blocks == apart.frozen_blocks
+    if apart.frozen_blocks:
+        known = apart.features(data.texts)
+        found = merged.score(data.texts, features=known)[0]
+        assert found == pytest.approx(expected, abs=5e-5)
+    assert [adapted(inner), adapted(apart)] == [False, True]
+    assert np.array_equal(apart.score(data.texts), expected)
 
 
 def test_equal_texts_run_once_and_get_equal_rewards(backbone: Path) -> None:

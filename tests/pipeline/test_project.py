@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -20,6 +21,7 @@ from mlx_reward.pipeline.run import STAGES
 from mlx_reward.utils.errors import InputError
 from tests import ROOT
 
+OWN_WORKFLOW = ROOT / ".github" / "workflows" / "model.yml"
 CODE = ("mlx_reward", "data/starter")  # deps on source folders, which requirements.txt stands for
 
 
@@ -35,6 +37,69 @@ def test_the_template_is_the_pipeline_of_this_repository() -> None:
         stage["deps"] = [*kept, "requirements.txt"]
     template = yaml.safe_load((project.TEMPLATE / "dvc.yaml").read_text(encoding="utf-8"))
     assert template == own
+
+
+def test_the_templates_of_plots_are_those_of_this_repository(created: Path) -> None:
+    own = {path.name: path.read_text("utf-8") for path in (ROOT / ".dvc" / "plots").iterdir()}
+    assert own.keys() == {"histogram.json", "overlay.json", "reliability.json", "shares.json"}
+    for folder in (project.TEMPLATE / "plots", created / ".dvc" / "plots"):
+        assert {path.name: path.read_text("utf-8") for path in folder.iterdir()} == own
+
+
+def test_the_workflow_of_a_team_is_that_of_this_repository_but_for_the_install(
+    created: Path,
+) -> None:
+    written = (created / ".github" / "workflows" / "model.yml").read_text("utf-8")
+    workflows = [yaml.safe_load(text) for text in (written, OWN_WORKFLOW.read_text("utf-8"))]
+    installs = []
+    for workflow in workflows:
+        steps = workflow["jobs"]["model"]["steps"]
+        installs += [step.pop("run") for step in steps if step.get("name") == "install"]
+    assert workflows[0] == workflows[1]
+    assert installs[0].strip() == "python -m pip install --quiet -r requirements.txt"
+
+
+def run_step(name: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the shell of a step of the workflow as the runner does, in ``folder``."""
+    jobs = yaml.safe_load(OWN_WORKFLOW.read_text("utf-8"))["jobs"].values()
+    (step,) = (s for job in jobs for s in job["steps"] if s.get("name", "").startswith(name))
+    paths = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", step["run"]],
+        cwd=folder,
+        env=os.environ | paths | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_workflow_tells_whether_the_committed_run_is_that_of_the_commit(
+    created: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "output"
+    done = run_step("is the run", created, GITHUB_OUTPUT=str(output))
+    assert done.returncode == 0, done.stderr
+    assert output.read_text() == "run=no\n"  # nothing has run yet
+    assert run_step("fetch", created).returncode == 0  # there is no remote
+
+
+@pytest.mark.slow
+def test_the_workflow_makes_a_version_of_each_model_once(tmp_path: Path) -> None:
+    """With the tool's own tags, against a bare repository that stands for the origin."""
+    origin, clone = tmp_path / "origin.git", tmp_path / "clone"
+    subprocess.run(["git", "init", "-q", "--bare", str(origin)], check=True)
+    subprocess.run(["git", "clone", "-q", str(origin), str(clone)], check=True)
+    for number in (1, 2):
+        (clone / "dvc.lock").write_text(f"model: {number}\n")
+        shutil.copyfile(ROOT / "dvc.yaml", clone / "dvc.yaml")
+        subprocess.run(["git", "add", "-A"], cwd=clone, check=True)
+        commit = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "run"]
+        subprocess.run(commit, cwd=clone, check=True)
+        for _ in range(2):
+            done = run_step("register", clone, PIP_NO_INDEX="1")
+            assert done.returncode == 0, done.stderr
+    tags = subprocess.check_output(["git", "tag"], cwd=origin, text=True).split()
+    assert tags == ["reward-model@v0.0.1", "reward-model@v0.1.0"]
 
 
 def test_the_settings_of_this_repository_are_the_defaults() -> None:

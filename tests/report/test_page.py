@@ -15,7 +15,8 @@ from mlx_reward.data.pair import Pair
 from mlx_reward.evaluation.gate import Verdict
 from mlx_reward.evaluation.metric_table import table_rows
 from mlx_reward.report.comparison import Earlier
-from mlx_reward.report.page import ReportData, page
+from mlx_reward.report.figures import groups
+from mlx_reward.report.page import ReportData, page, summary
 from mlx_reward.report.provenance import Provenance, Setting
 
 NASTY = (
@@ -242,6 +243,13 @@ def test_the_interval_says_by_its_colour_on_which_side_of_the_bar_it_lies() -> N
     assert colour("Brier score") == "bad"  # 0.6 to 0.8, and 0.25 is a coin's
 
 
+def test_rows_of_one_group_are_drawn_on_one_axis() -> None:
+    """An error of 0.06 once stood under an axis that ended at 1.2, drawn on one to 0.25."""
+    for group in groups(METRICS, BARS):
+        drawn = {row.strip.axis for row in group.rows if row.strip is not None}
+        assert drawn <= {group.scale.axis}, group.scale.title
+
+
 def test_probes_stand_by_harm_and_red_is_harm() -> None:
     drawn = section(page(report()), "probes")
     rows = re.findall(r'<tr><th scope="row">(.*?)</th>.*?</tr>', drawn, re.S)
@@ -285,6 +293,18 @@ def test_a_share_is_written_in_one_way() -> None:
     assert not re.findall(r"\d%", re.sub(r"<[^>]*>", "", text))
     shown = text_of(section(page(report()), "data"))
     assert "share where the longer response was chosen 52.7 %" in shown
+
+
+def test_the_summary_for_a_pull_request_is_markdown_with_a_chart() -> None:
+    text = html.unescape(summary(report()))
+    assert text.startswith("## FAIL: reward model on base ")
+    assert "- ✗ Accuracy 0.7000 is too low." in text
+    assert f"**Against main {NASTY}:** Accuracy changed by" in text
+    chart = re.search(r"```mermaid\n(.*?)```", text, re.S)
+    assert chart is not None
+    assert '["60 %", "90 %"]' in chart[1]
+    assert "bar [0.7, 0.8]\n    line [0.6, 0.9]" in chart[1]
+    assert "<script" not in summary(report())
 
 
 def test_texts_can_be_left_out_everywhere() -> None:

@@ -20,7 +20,11 @@
     at = null;
     tip.hidden = true;
   };
+  let pointer = "";
   const over = (event) => {
+    const place = `${event.clientX} ${event.clientY}`;
+    if (event.type === "pointerover" && place === pointer) return; // the page moved, not the pointer
+    pointer = place;
     const mark = event.target.closest("[data-tip]");
     if (mark) show(mark);
     else hide();
