@@ -1,6 +1,7 @@
 # `make repro` and `make test` each set up everything they need in .venv.
 PYTHON ?= python3
 BACKEND ?= cpu  # or cuda, on Linux with an NVIDIA GPU; macOS on Apple silicon takes cpu and runs on Metal
+$(if $(filter cpu cuda,$(strip $(BACKEND))),,$(error BACKEND is '$(strip $(BACKEND))': not cpu or cuda))
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/$(strip $(BACKEND)).txt

@@ -13,6 +13,7 @@ from mlx_reward.cli import (
     row_commands,
     run_commands,
 )
+from mlx_reward.cli.options import example
 from mlx_reward.utils.errors import run
 from mlx_reward.utils.install import package_version
 
@@ -20,7 +21,6 @@ INTERRUPTED = 130  # typer's exit status after Ctrl-C; it prints nothing
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # plain text, readable in a pipe
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -47,11 +47,11 @@ app.command(epilog=row_commands.example("score"))(row_commands.score)
 app.command(epilog=row_commands.example("rank"))(row_commands.rank)
 app.command(epilog=row_commands.example("label"))(row_commands.label)
 app.command("filter", epilog=row_commands.FILTER_EXAMPLE)(row_commands.filter_rows)
-app.command()(row_commands.sample)
+app.command(epilog=row_commands.SAMPLE_EXAMPLE)(row_commands.sample)
 
 app.command(epilog=model_commands.SERVE_EXAMPLE)(model_commands.serve)
 app.command(epilog=model_commands.EXPORT_EXAMPLE)(model_commands.export)
-app.command("import")(model_commands.import_model)
+app.command("import", epilog=model_commands.IMPORT_EXAMPLE)(model_commands.import_model)
 
 app.command(epilog=recipe_commands.BASE_EXAMPLE)(recipe_commands.base)
 app.command(epilog=recipe_commands.SPLIT_EXAMPLE)(recipe_commands.split)
@@ -62,9 +62,9 @@ app.command("eval", hidden=True, epilog=recipe_commands.EVALUATE_EXAMPLE)(recipe
 
 app.command(epilog=init.INIT_EXAMPLE)(init.init)
 app.command("run", epilog=run_commands.RUN_EXAMPLE)(run_commands.run_stage)
-app.command()(run_commands.compare)
+app.command(epilog=run_commands.COMPARE_EXAMPLE)(run_commands.compare)
 
-app.command()(doctor.doctor)
+app.command(epilog=example("mlx-reward doctor"))(doctor.doctor)
 
 
 def main() -> int:

@@ -14,6 +14,10 @@ EXPORT_EXAMPLE = """\b
 Example:
   mlx-reward export hf_model"""
 
+IMPORT_EXAMPLE = """\b
+Example:
+  mlx-reward import hf_model -o imported"""
+
 
 def serve(
     model: Model = DEFAULT_MODEL,

@@ -32,7 +32,12 @@ RowsOutput = Annotated[
         "resumes when it is run again.",
     ),
 ]
-Model = Annotated[Path, typer.Option("--model", "-m", help="Checkpoint folder.")]
+Model = Annotated[
+    Path,
+    typer.Option(
+        "--model", "--adapter-path", "-m", help="Folder of the reward model, as train wrote it."
+    ),
+]
 Base = Annotated[
     Path | None,
     typer.Option("--base", "-b", help="Backbone folder, if it is not beside the checkpoint."),

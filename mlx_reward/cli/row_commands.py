@@ -29,6 +29,10 @@ FILTER_EXAMPLE = """\b
 Example:
   mlx-reward filter scored.jsonl --top 0.25 -o best.jsonl"""
 
+SAMPLE_EXAMPLE = """\b
+Example:
+  mlx-reward sample prompts.jsonl -n 4 --max-tokens 256 -o candidates.jsonl"""
+
 
 def example(command: str) -> str:
     """Return the end of the help of ``command``, which takes rows of several shapes."""
@@ -48,9 +52,7 @@ def score(
     uncertainty_penalty: UncertaintyPenalty = 0.0,
     normalize: Annotated[
         Literal["zscore", "sigmoid"] | None,
-        typer.Option(
-            "--normalize", "-n", help="Scale rewards by the mean and deviation in training."
-        ),
+        typer.Option(help="Scale rewards by the mean and deviation in training."),
     ] = None,
     distance: Annotated[
         bool,
@@ -184,7 +186,9 @@ def sample(
     ] = Path("checkpoints/sft_merged_model"),
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="Responses to a prompt.")] = 4,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest response, in tokens.")] = 256,
-    temperature: Annotated[float, typer.Option(help="Sampling temperature.")] = 0.8,
+    temperature: Annotated[
+        float, typer.Option("--temperature", "--temp", help="Sampling temperature.")
+    ] = 0.8,
     top_p: Annotated[float, typer.Option(help="Nucleus sampling.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 0,
     strict: Strict = False,
@@ -193,7 +197,7 @@ def sample(
     from mlx_reward.backbones.digest import digest
     from mlx_reward.inference.jobs import check_job
     from mlx_reward.inference.output_rows import Output
-    from mlx_reward.inference.sample import Sampler
+    from mlx_reward.inference.sample import BATCH, Sampler
 
     check_job(source, output)
     sampler = Sampler(
@@ -205,7 +209,7 @@ def sample(
         seed=seed,
     )
     settings = f"sample {count} {max_tokens} {temperature} {top_p} {seed} {digest(base)}"
-    _run_job(source, output, lambda rows: Output(sampler.rows(rows)), settings, strict)
+    _run_job(source, output, lambda rows: Output(sampler.rows(rows)), settings, strict, BATCH)
 
 
 def _run_model_job(
@@ -233,6 +237,7 @@ def _run_job(
     work: Callable[[list[Any]], "Output"],
     identity: str,
     strict: bool,
+    batch: int | None = None,
 ) -> None:
     """Run a job that resumes only with the same ``identity`` and the same code; print its counts.
 
@@ -241,7 +246,7 @@ def _run_job(
     from mlx_reward.engine.fingerprint import arithmetic
     from mlx_reward.inference.jobs import JOBS, run_job
 
-    counts = run_job(source, output, work, f"{identity} {arithmetic(*JOBS)}")
+    counts = run_job(source, output, work, f"{identity} {arithmetic(*JOBS)}", batch)
     print(counts, file=sys.stderr)
     if counts.warning is not None:
         print(f"warning: {counts.warning}", file=sys.stderr)

@@ -11,6 +11,10 @@ RUN_EXAMPLE = """The stages are those of dvc.yaml; `dvc repro` runs all that are
 Example:
   mlx-reward run eval"""
 
+COMPARE_EXAMPLE = """\b
+Example:
+  mlx-reward compare before.jsonl checkpoints/test_rewards.jsonl"""
+
 
 def run_stage(
     stage: Annotated[

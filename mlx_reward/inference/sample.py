@@ -17,6 +17,8 @@ from mlx_reward.data.formats.row import BadRow
 from mlx_reward.data.pair import as_messages
 from mlx_reward.inference.output_rows import Row, Unusable, unusable, without_results
 
+BATCH = 8  # prompts that are sampled at once: what a killed job loses, at most
+
 
 class Sampler:
     """A language model with its sampling settings.

@@ -84,7 +84,10 @@ def test_every_command_has_plain_help(command: str) -> None:
     [
         (["score"], "Missing argument 'SOURCE'"),
         (["score", "rows.jsonl", "--nope"], "No such option: --nope"),
-        (["score", "rows.jsonl", "-n", "softmax"], "'softmax' is not one of 'zscore', 'sigmoid'"),
+        (
+            ["score", "rows.jsonl", "--normalize", "softmax"],
+            "'softmax' is not one of 'zscore', 'sigmoid'",
+        ),
         (["import", "hf", "-o", "out", "--quantize", "5"], "'5' is not one of '3', '4', '6', '8'"),
         (["filter", "rows.jsonl", "-o", "out"], "--top, --bottom: give exactly one"),
         (

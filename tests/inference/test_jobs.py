@@ -320,3 +320,32 @@ def test_a_reader_that_has_seen_enough_ends_the_job_without_a_word(
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+def test_standard_input_is_answered_as_it_comes(checkpoints: Path) -> None:
+    """A row that waits for its answer gets it before the next one is sent."""
+    with subprocess.Popen(
+        command(checkpoints, "score", "-"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for response in ("yes", "no"):
+            row = {"prompt": "q", "response": response}
+            process.stdin.write(json.dumps(row).encode() + b"\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["response"] == response
+        process.stdin.close()
+        assert process.stdout.read() == b""
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("limit", [3, 100])
+def test_lines_that_arrive_are_the_lines_of_the_stream(limit: int) -> None:
+    text = b"one\n\ntwo, longer\nlast"
+    stream, plain = jobs.Arrivals(io.BufferedReader(io.BytesIO(text))), io.BytesIO(text)
+    lines = list(iter(lambda: stream.readline(limit), b""))
+    assert lines == list(iter(lambda: plain.readline(limit), b""))
+    assert not stream.has_arrived()

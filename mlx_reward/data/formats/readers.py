@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import ijson
 from tqdm import tqdm
@@ -57,7 +57,13 @@ def read_rows(path: Path, progress: "tqdm[Any]") -> Iterator[Numbered]:
     progress.update(path.stat().st_size - seen)
 
 
-def read_json_lines(file: BinaryIO) -> Iterator[Numbered]:
+class Lines(Protocol):
+    """What rows are read from: an open file, or what reads lines like one."""
+
+    def readline(self, limit: int, /) -> bytes: ...
+
+
+def read_json_lines(file: Lines) -> Iterator[Numbered]:
     """Yield every row of JSON Lines from an open file, with its line number."""
     for number, line in enumerate(_lines(file), 1):
         if isinstance(line, BadRow):
@@ -66,7 +72,7 @@ def read_json_lines(file: BinaryIO) -> Iterator[Numbered]:
             yield number, _parse(line)
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes | BadRow]:
+def _lines(file: Lines) -> Iterator[bytes | BadRow]:
     """Yield the lines of a file, and BadRow in place of one that is too long."""
     while line := file.readline(LINE_LIMIT):
         if len(line) < LINE_LIMIT or line.endswith(b"\n"):
@@ -76,7 +82,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes | BadRow]:
         yield BadRow(f"the line is longer than {LINE_LIMIT >> 20} MB")
 
 
-def _skip_line(file: BinaryIO) -> None:
+def _skip_line(file: Lines) -> None:
     """Read on up to the end of the line."""
     while True:
         rest = file.readline(LINE_LIMIT)
