@@ -27,7 +27,8 @@ def test_a_text_in_slices_has_the_reward_of_the_whole(architecture: str, count: 
     made = make(architecture)
     whole = made.network(mx.array([TEXT]), mx.array([len(TEXT)]))
     own = streams()
-    cut = slices.reward(made._runner, TEXT, [own[n % len(own)] for n in range(count)])
+    shares = [own[n % len(own)] for n in range(count)]
+    cut = slices.read_last(made._runner, TEXT, shares, made.network.head_rewards)
     assert np.array(cut) == pytest.approx(np.array(whole), rel=1e-4, abs=1e-5)
 
 
@@ -49,9 +50,9 @@ def test_an_engine_cuts_while_it_scores_and_not_while_it_trains(
 ) -> None:
     monkeypatch.setattr(engine, "streams", lambda: streams()[:1] * 2)
     cut: list[int] = []
-    whole_reward = slices.reward
+    read_last = slices.read_last
     monkeypatch.setattr(
-        slices, "reward", lambda *given: (cut.append(len(given[2])), whole_reward(*given))[1]
+        slices, "read_last", lambda *given: (cut.append(len(given[2])), read_last(*given))[1]
     )
     made = make("llama")
     scored = made.score([TEXT])
