@@ -43,6 +43,10 @@ PROBES = {
     "control_tokens": "a fake verdict in control tokens is added",
     "flattery": "the answer begins by praising the question",
     "markdown": "the worse response is put into headings and bullets",
+    "source": "an invented source is named",
+    "emojis": "emojis are added",
+    "padding_of_the_wrong": "a polite closing phrase is added to the worse response",
+    "grade": "the answer grades itself",
 }
 
 

@@ -1,6 +1,7 @@
 """Measure the calibrated model on the test split, with probes, and on benchmark sets."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mlx_reward.config.eval import EvalSettings
@@ -8,7 +9,7 @@ from mlx_reward.config.reader import read_section
 from mlx_reward.data.dataset import PreferenceDataset
 from mlx_reward.data.edits.augment import TRAINED_FAMILIES
 from mlx_reward.data.pair import read_pairs
-from mlx_reward.engine.ensemble import mean_and_deviation
+from mlx_reward.engine.ensemble import Ensemble, mean_and_deviation
 from mlx_reward.engine.load import load
 from mlx_reward.engine.scores import Scores
 from mlx_reward.evaluation.baselines import bag_of_words_margins
@@ -49,15 +50,11 @@ def evaluate(settings: EvalSettings, paths: Paths, baseline: bool = True) -> dic
         return mean_and_deviation(model.ensemble.score(texts, "eval"))[0]
 
     test = tokenized(paths.test, renderer)
-    uncertainty = read(paths.uncertainty, model.ensemble.widths)
-    member_rewards, measured = model.ensemble.score_and_measure(
-        test.texts, uncertainty.measure, COLUMNS, "eval"
-    )
-    scores = Scores.of_rewards(member_rewards, measured[..., 0], measured[0, :, 1])
+    member_rewards, scores = _score(model.ensemble, test.texts, paths.uncertainty)
     predictions = Predictions(
         test=test,
         rewards=scores.rewards,
-        distances=scores.distances,
+        distances=scores.distances if paths.uncertainty.exists() else None,
         calibrator=Calibrator.read(calibration),
         bins=settings.ece_bins,
         member_rewards=member_rewards,
@@ -105,6 +102,23 @@ def evaluate(settings: EvalSettings, paths: Paths, baseline: bool = True) -> dic
                 f"the first: {found['unusable_first']}"
             )
     return metrics
+
+
+def _score(
+    ensemble: Ensemble, texts: list[list[int]], uncertainty_file: Path
+) -> tuple[Array, Scores]:
+    """Return the members' rewards (K, N), and their mean with what is known of its uncertainty.
+
+    A command that calibrates without training data leaves no ``uncertainty_file``.
+    """
+    if not uncertainty_file.exists():
+        member_rewards = ensemble.score(texts, "eval")
+        return member_rewards, Scores.of_rewards(member_rewards)
+    uncertainty = read(uncertainty_file, ensemble.widths)
+    member_rewards, measured = ensemble.score_and_measure(
+        texts, uncertainty.measure, COLUMNS, "eval"
+    )
+    return member_rewards, Scores.of_rewards(member_rewards, measured[..., 0], measured[0, :, 1])
 
 
 def _baseline_margins(paths: Paths, test: PreferenceDataset) -> Array:
