@@ -27,6 +27,11 @@ def test_another_distribution_does() -> None:
     assert shift(ranked(64), [[-margin for margin in prompt] for prompt in ranked(80)]) > 0.01
 
 
+def test_equal_margins_lie_at_no_distance() -> None:
+    """Taken one by one, those of valid come before those of test, as far apart as can be."""
+    assert shift([[1.0]] * 30, [[-1.0]] * 30) == 1.0
+
+
 def test_by_hand() -> None:
     """One and two clusters: of the three ways to deal them, two are as far apart as this one.
 

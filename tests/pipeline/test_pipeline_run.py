@@ -109,6 +109,8 @@ def test_the_stages_run_and_leave_what_dvc_expects(finished: Path) -> None:
     evidence = json.loads((finished / "metrics" / "eval.json").read_text())
     assert evidence["ece"] is None  # of so few pairs
     ends = ("_low", "_high")  # null where too few prompts hold a wrong decision
+    decided = evidence.pop("decided")
+    assert decided.keys() == {"max_error", "best_max_error", "coverage"}
     numbers = [v for k, v in evidence.items() if "ece" not in k and not k.endswith(ends)]
     assert all(isinstance(v, (int, float)) for v in numbers)
     assert evidence["pairs"] > 10

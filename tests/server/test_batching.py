@@ -124,6 +124,19 @@ def test_what_waits_at_the_end_gets_an_answer_at_once() -> None:
     assert len(gate.batches) == 1  # the thread ended with its batch
 
 
+def test_a_batch_that_ends_after_its_request_was_answered_changes_nothing() -> None:
+    """A second answer raises in the thread, which pytest takes for a failure."""
+    gate = Gate()
+    scoring = batcher(gate)
+    running = submit(scoring, 1)
+    assert gate.entered.wait(5)
+    scoring.close()
+    gate.open.set()
+    scoring.join(5)
+    with pytest.raises(Stopping):
+        running.result(0)
+
+
 def test_a_request_without_texts_has_its_answer() -> None:
     scoring = batcher(Gate())
     assert rewards(submit(scoring)) == []

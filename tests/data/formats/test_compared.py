@@ -4,11 +4,21 @@ from typing import Any
 
 import pytest
 
+from mlx_reward.data.formats.ballots import majority
 from mlx_reward.data.formats.convert import convert
 from mlx_reward.data.formats.row import BadRow, Contradictory, Doubtful, Tie
 from tests.data.formats.shapes import BAD, GOOD, PAIR, SHAPES, Q
 
 AB = {"prompt": "q", "response_a": "good", "response_b": "bad"}
+
+
+@pytest.mark.parametrize(
+    ("votes", "lean"),
+    [((2, 1, 2), -1), ((1, 2, 0), 1), ((2, 1, 3), 0), ((2, 2, 1), 0), ((0, 0, 1), 0)],
+)
+def test_most_judges_for_neither_make_a_tie(votes: tuple[int, int, int], lean: int) -> None:
+    """Three for neither are more than two for the first, though fewer than all the others."""
+    assert majority(votes) == lean
 
 
 def only(row: dict[str, Any]) -> Any:
