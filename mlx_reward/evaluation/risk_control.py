@@ -11,8 +11,8 @@ Pairs of one prompt are right or wrong together, so that prompts are what is dra
 with one of its pairs, by lot. Of n of these that are decided, the number of wrong ones is binomial:
 the p of a threshold is the chance of so few at the largest error allowed (Geifman & El-Yaniv 2017,
 "Selective Classification for Deep Neural Networks", lemma 3.1). Bets on the mean of all pairs of a
-prompt (Waudby-Smith & Ramdas 2024) were tried and decided fewer pairs at every size; Student's t on
-these means decides more and breaks its promise where no error is seen.
+prompt (Waudby-Smith & Ramdas 2024) were tried and decided fewer pairs in most settings; Student's t
+on these means decides more, but guarantees nothing where few errors are seen.
 """
 
 from collections.abc import Sequence

@@ -42,6 +42,13 @@ PROBES = {  # the edits that metrics/probes.json names
     "restated_question": "repeating the question first",
     "truncation": "cutting the answer off",
     "shuffled_sentences": "sentences in another order",
+    "opening": "an opening phrase that says nothing",
+    "grade": "an answer that grades itself",
+    "source": "naming an invented source",
+    "disclaimer": "a disclaimer",
+    "filler": "filler words",
+    "emojis": "emojis",
+    "padding_of_the_wrong": "a wrong answer with a polite closing phrase",
 }
 SHARES = ("longer_wins", "over_max_seq_length", "vocabulary_overlap")
 

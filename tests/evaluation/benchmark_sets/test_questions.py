@@ -11,10 +11,15 @@ from mlx_reward.evaluation.benchmark_sets.questions import read_questions
 def test_a_number_is_read_by_the_whole_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A row alone does not tell whether 2 is a strength or a side; a negative one elsewhere does."""
+    """A row alone does not tell how 2 is meant; a negative number elsewhere in the file does."""
     file = tmp_path / "strengths.jsonl"
     rows = [
-        {"prompt": f"q{n}", "response_a": "first", "response_b": "second", "preference_strength": strength}
+        {
+            "prompt": f"q{n}",
+            "response_a": "first",
+            "response_b": "second",
+            "preference_strength": strength,
+        }
         for n, strength in enumerate([2, -1, 3])
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
