@@ -60,7 +60,9 @@ class Group:
 ACCURACY = Scale("Accuracy", SHARES, percent, 0.5, against="a coin")
 GAIN = Scale("Accuracy above a baseline", Axis("", -0.5, 0.5), points, 0.0, against="no better")
 ORDER = Scale("Order of several responses", Axis("", -1, 1), number, 0.0, against="no relation")
-SURE = Scale("Does confidence tell right from wrong?", SHARES, number, 0.5, against="a coin")
+SURE = Scale(
+    "Does confidence tell right from wrong?", Axis("", 0, 1), number, 0.5, against="a coin"
+)
 NATS = Scale(
     "Log loss of the probabilities", Axis("", 0, 1.2), number, math.log(2), "lower", "a coin"
 )
@@ -70,7 +72,7 @@ SQUARES = replace(
 ERRORS = replace(
     NATS, title="Calibration error", axis=Axis("", 0, 0.25), reference=None, against=""
 )
-OTHERS = Scale("Others", SHARES, number)
+OTHERS = Scale("Others", Axis("", 0, 1), number)
 SCALES: dict[str, Scale] = {
     "accuracy": ACCURACY,
     "best_vs_rest_accuracy": ACCURACY,

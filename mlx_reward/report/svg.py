@@ -60,7 +60,12 @@ class Axis:
 
     def label(self, value: float) -> str:
         """Return the number beside a tick."""
-        return percent(value).replace(".0", "") if self.share else f"{value:.4g}"
+        if self.share:
+            return percent(value).replace(".0", "")
+        if 0 < abs(value) < 0.01:  # a learning rate; 0.0006 would run into the axis' name
+            mantissa, exponent = f"{value:.1e}".split("e")
+            return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+        return f"{value:.4g}"
 
 
 def axis(

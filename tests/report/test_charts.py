@@ -142,3 +142,16 @@ def test_the_band_of_chance_is_one_area_around_what_it_holds() -> None:
     assert float(ends[0].position) + 28 + 6.4 * len("calibrated") < chart.width
     without = [{"confidence": 0.6, "share_correct": 0.7, "pairs": 9}]
     assert all(series.kind != "area" for series in reliability(without, without).series)
+
+
+def test_small_numbers_beside_an_axis_are_short() -> None:
+    """0.0006 ran into the name of the axis."""
+    rates = Axis("learning rate", 0, 1e-3)
+    assert [rates.label(value) for value in (0, 6e-4, 1.5e-4, 1e-3, 0.02, 1.5)] == [
+        "0",
+        "6e-4",
+        "1.5e-4",
+        "1e-3",
+        "0.02",
+        "1.5",
+    ]
