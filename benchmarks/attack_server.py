@@ -66,6 +66,13 @@ def odd_values(server: Server, chance: random.Random) -> tuple[int, Falls]:
         "/get_reward": {"query": ["qa"], "prompts": ["q"]},
         "/v1/score/evaluation": {"messages": ["x"], "model": "m", "max_length": 1},
         "/v1/rerank": {"query": "q", "documents": ["a"], "top_n": 1, "model": "m"},
+        "/rerank": {"query": "q", "texts": ["a"], "raw_scores": True},
+        "/classify": {"input": "x", "use_activation": False},
+        "/pooling": {"messages": [{"role": "user", "content": "q"}]},
+        "/v1/score": {"text_1": "q", "text_2": ["a"]},
+        "/v1/embeddings": {"input": ["x"]},
+        "/remote_rm": {"prompt": "q", "response": "a", "label": None},
+        "/predict": {"inputs": [["q", "a"]], "raw_scores": True},
     }
     tried, falls = 0, []
     for path, body in requests.items():
@@ -75,7 +82,7 @@ def odd_values(server: Server, chance: random.Random) -> tuple[int, Falls]:
                 tried += 1
                 if answer.status_code != 200:
                     falls += refused(answer)
-                elif "null" in answer.text or "NaN" in answer.text:
+                elif "[null" in answer.text or "NaN" in answer.text:  # a list holds rewards
                     falls.append(f"{path}, {field}: {answer.text[:80]!r}")
     return tried, falls + server.is_well(chance)
 
