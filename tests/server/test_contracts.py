@@ -1,6 +1,7 @@
 """Other projects' clients get rewards by the requests that they send, word for word."""
 
 import math
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from mlx_reward.data.chat import Renderer
 from mlx_reward.inference.reward_model import RewardModel
 from mlx_reward.server.app import Limits, create_app
 from mlx_reward.server.serve import LOOPBACK
@@ -168,3 +170,37 @@ def test_what_cannot_be_scored_is_one_line(
     assert answer.status_code == 422
     assert reason in answer.json()["error"]
     assert "\n" not in answer.json()["error"]
+
+
+def test_texts_are_encoded_on_the_encoding_thread_alone(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tokenizer is not thread-safe, and a long text encoded elsewhere would hold up everybody."""
+    threads: list[str] = []
+    render, encode_rendered = Renderer.render, Renderer.encode_rendered
+
+    def noted_render(self: Renderer, *given: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return render(self, *given)
+
+    def noted_encode_rendered(self: Renderer, *given: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return encode_rendered(self, *given)
+
+    monkeypatch.setattr(Renderer, "render", noted_render)
+    monkeypatch.setattr(Renderer, "encode_rendered", noted_encode_rendered)
+    messages = [{"role": "user", "content": PROMPT}, {"role": "assistant", "content": "yes"}]
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        ("/remote_rm", {"prompt": PROMPT, "response": "yes"}),
+        ("/remote_rm", {"prompt": chatml("yes").split("yes")[0], "response": "yes"}),
+        ("/pooling", {"messages": messages}),
+        ("/classify", {"input": chatml("yes")}),
+        ("/v1/embeddings", {"input": chatml("yes")}),
+        ("/v1/score", {"text_1": PROMPT, "text_2": RESPONSES}),
+        ("/predict", {"inputs": [PROMPT, "yes"]}),
+        ("/rerank", {"query": PROMPT, "texts": RESPONSES}),
+    ]
+    for path, body in bodies:
+        post(client, path, body)
+    assert len(threads) >= len(bodies)
+    assert {name.partition("_")[0] for name in threads} == {"encoding"}

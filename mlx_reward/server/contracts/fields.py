@@ -50,3 +50,8 @@ class Request(BaseModel):
     def limit_fields(cls, fields: Any) -> Any:
         """Leave few enough fields that each wrong one may be named."""
         return _few_fields(fields)
+
+
+def as_list(texts: str | list[str]) -> list[str]:
+    """Return a list of texts; contracts allow one by itself."""
+    return [texts] if isinstance(texts, str) else texts

@@ -7,7 +7,7 @@ verl's reward loop reads the last of ``data[-1].embedding`` where its engine is 
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from mlx_reward.server.contracts.fields import Text, Texts
+from mlx_reward.server.contracts.fields import Text, Texts, as_list
 from mlx_reward.server.contracts.served import Served
 
 
@@ -36,7 +36,7 @@ def add_routes(app: FastAPI, served: Served) -> None:
     @app.post("/v1/embeddings")
     async def embeddings(request: EmbeddingsRequest) -> EmbeddingsAnswer:
         """Answer as SGLang does for a reward model."""
-        texts = [request.input] if isinstance(request.input, str) else request.input
+        texts = as_list(request.input)
         rewards, _ = await served.scorer.score(served.encode_rendered(texts, "input"), len(texts))
         data = [Embedding(index=i, embedding=[float(reward)]) for i, reward in enumerate(rewards)]
         return EmbeddingsAnswer(model=request.model or served.name, data=data)

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from pydantic import AliasChoices, BaseModel, Field
 
 from mlx_reward.inference.reward_model import EncodedText
-from mlx_reward.server.contracts.fields import Messages, Text, Texts
+from mlx_reward.server.contracts.fields import Messages, Text, Texts, as_list
 from mlx_reward.server.contracts.served import Served
 from mlx_reward.utils.errors import InputError
 
@@ -119,8 +119,8 @@ def add_routes(app: FastAPI, served: Served) -> None:
 
 async def score_pairs(served: Served, request: ScorePairsRequest) -> ScorePairsAnswer:
     """Return the answer of ``/v1/score``, which ``/score`` gives to the same request."""
-    prompts = _as_list(request.text_1)
-    responses = _as_list(request.text_2)
+    prompts = as_list(request.text_1)
+    responses = as_list(request.text_2)
     prompts = prompts * len(responses) if len(prompts) == 1 else prompts
     if len(prompts) != len(responses):
         raise InputError(
@@ -142,9 +142,9 @@ async def _pool(served: Served, request: PoolingRequest) -> tuple[np.ndarray, Us
     if (request.input is None) == (request.messages is None):
         raise InputError("send input, rendered conversations, or messages")
     if request.messages is not None:
-        texts = iter([served.model.encode_messages(request.messages)])
+        texts = map(served.model.encode_messages, [request.messages])  # encoded as it is drawn
         return await _score(served, texts, 1)
-    inputs = _as_list(request.input or [])
+    inputs = as_list(request.input or [])
     return await _score(served, served.encode_rendered(inputs, "input"), len(inputs))
 
 
@@ -166,10 +166,6 @@ async def _score(
 def _activated(served: Served, rewards: np.ndarray, activation: bool) -> list[float]:
     values = served.model.normalized(rewards, "sigmoid") if activation else rewards
     return [float(value) for value in values]
-
-
-def _as_list(texts: str | list[str]) -> list[str]:
-    return [texts] if isinstance(texts, str) else texts
 
 
 def _id(kind: str) -> str:
